@@ -1,0 +1,210 @@
+"""The frozen view that everything outside the core reads: metrics, page, API, alerts' senders.
+
+One snapshot is made after a tick and replaced as a whole, so that a reader never sees half of one
+second and half of the next. Arrays are copies and are not written to again.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.core.standards import Formula, Measure
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+class ScopeKind(StrEnum):
+    """The levels. Roll-ups add queue counts upwards; sites lie across."""
+
+    ORGANIZATION = "organization"
+    LEGAL_ENTITY = "legal_entity"
+    CONTRACT = "contract"
+    LINE = "line"
+    SITE = "site"
+    QUEUE = "queue"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One row of every array.
+
+    Attributes:
+        row: Its index.
+        kind: Its level.
+        name: `organization`, `legal_entity/NAME`, `contract/ID`, `line/CONTRACT/NAME`,
+            `site/NAME`, `queue/KEY`. The queue of calls that reached none is `queue/` and that of
+            unknown queues `queue/unconfigured`.
+        labels: The scope's own labels for Prometheus and alerts: any of organization,
+            legal_entity, contract, line, queue, site.
+        lines: For a queue: the (contract, line) pairs that it serves; several when shared.
+    """
+
+    row: int
+    kind: ScopeKind
+    name: str
+    labels: Mapping[str, str]
+    lines: tuple[tuple[str, str], ...] = ()
+
+
+class VerdictState(IntEnum):
+    """The judgement on one measure; the name in lower case is the word outside."""
+
+    INSUFFICIENT = 0
+    MET = 1
+    BREACHED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One verdict with everything that explains it.
+
+    Attributes:
+        measure: What was judged.
+        window_ms: Over which window.
+        state: The judgement.
+        value: The measure (seconds for average hold, else a ratio 0..1); None without calls.
+        limit: The limit in the same unit.
+        numerator: Counts (or milliseconds) above the line.
+        denominator: Calls below the line.
+        interval: Wilson score interval (95 %) of a ratio; None for average hold or without calls.
+        formula: Service level: the formula that was judged.
+        flipped_by: Service level: other formulas under which the judgement would differ.
+        clause: The clause of the standard.
+    """
+
+    measure: Measure
+    window_ms: int
+    state: VerdictState
+    value: float | None
+    limit: float
+    numerator: int
+    denominator: int
+    interval: tuple[float, float] | None
+    formula: Formula | None
+    flipped_by: tuple[Formula, ...]
+    clause: str
+
+
+class AlertState(StrEnum):
+    """Life of one alert. Inactive ones are not held."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of one rule on one scope, from the breach to its resolution.
+
+    Attributes:
+        key: Deterministic and unique: organization, rule, scope and the instant of the breach. Two
+            replicas with one configuration make the same.
+        rule: Name of the rule.
+        severity: From the rule.
+        scope: Name of the scope.
+        labels: What identifies it for receivers: the scope's labels. Never a changing value.
+        measure: What was breached.
+        window_ms: In which window.
+        state: Where it is in its life.
+        breached_ms: Since when the breach lasts (epoch ms).
+        fired_ms: When it fired; None while pending.
+        resolved_ms: When it was resolved; None before.
+        reason: Why it changed last: `breached`, `held`, `cleared`, `no_calls`, `rule_removed`.
+        value: The measure when it last changed or was last judged; None without calls.
+        limit: The limit in the same unit.
+        numerator: Counts (or milliseconds) above the line.
+        denominator: Calls below the line.
+        clause: The clause of the standard.
+    """
+
+    key: str
+    rule: str
+    severity: str
+    scope: str
+    labels: Mapping[str, str]
+    measure: Measure
+    window_ms: int
+    state: AlertState
+    breached_ms: int
+    fired_ms: int | None
+    resolved_ms: int | None
+    reason: str
+    value: float | None
+    limit: float
+    numerator: int
+    denominator: int
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """What the engine knows of one source.
+
+    Attributes:
+        name: As configured.
+        last_event_ms: `at_ms` of its newest event; None before the first.
+        events_total: Events accepted, all types.
+        gaps_total: Sequence numbers that never came.
+    """
+
+    name: str
+    last_event_ms: int | None
+    events_total: int
+    gaps_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole state at one whole second, for readers.
+
+    Attributes:
+        at_ms: The instant; windows cover [at_ms - window, at_ms).
+        organization: Name.
+        scopes: One for each row, in row order.
+        windows_ms: One for each first index of the windowed arrays.
+        counts: Shape (windows, scopes, fields), int64: see `fields.py`.
+        lifetime: Shape (scopes, fields), int64: totals since the store began, never decreasing.
+        waiting: Shape (scopes,), int64: calls in queue now.
+        longest_wait_ms: Shape (scopes,), int64: -1 when nobody waits.
+        average_hold_s: Shape (windows, scopes), float64, NaN without answered calls.
+        hold_floor_s: Shape (windows, scopes), float64, NaN without answered or waiting calls.
+        service_level: Shape (windows, scopes), float64 0..1, NaN without decided calls; by the
+            formula of the scope's standard.
+        disconnect: Shape (3, windows, scopes), float64 0..1, NaN without ended calls; low (positive
+            evidence only), default, high (plus unknown ends and suspicious abandons).
+        verdicts: Shape (measures, windows, scopes), int8 of `VerdictState`, measures in the order
+            of `Measure`.
+        alerts: Pending, firing, and resolved within the last 15 minutes.
+        discards: Events and parts of them that were not counted, by reason.
+        sources: One for each configured source.
+        agents: Agents by state.
+        open_calls: Calls in flight.
+        ended_calls: Ended calls that are remembered.
+    """
+
+    at_ms: int
+    organization: str
+    scopes: tuple[Scope, ...]
+    windows_ms: tuple[int, ...]
+    counts: IntArray
+    lifetime: IntArray
+    waiting: IntArray
+    longest_wait_ms: IntArray
+    average_hold_s: FloatArray
+    hold_floor_s: FloatArray
+    service_level: FloatArray
+    disconnect: FloatArray
+    verdicts: npt.NDArray[np.int8]
+    alerts: tuple[Alert, ...]
+    discards: Mapping[str, int]
+    sources: tuple[SourceView, ...]
+    agents: Mapping[str, int]
+    open_calls: int
+    ended_calls: int
