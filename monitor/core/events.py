@@ -100,7 +100,7 @@ class Event(Struct, gc=False, omit_defaults=True):
         source: The adapter instance that sent it; must be configured.
         ts: When it happened at the source: epoch seconds or RFC 3339 with offset.
         call_id: Opaque, unique within the source for about a day; required for `call.*`.
-        entry: Ordinal, from 1, of this call's visit to this queue; None when the source does not count.
+        entry: Ordinal, from 1, of this visit of the call to the queue; None when not counted.
         queue: Queue key; None before queueing.
         dnis: The number that was dialled (never the caller's).
         agent: A keyed hash of the agent's name; never the name.

@@ -77,5 +77,5 @@ class Standard:
         return None
 
 
-# A call that must be answered within this time counts as late afterwards, where a standard names none.
+# Where a standard names no threshold, a call counts as late after this.
 DEFAULT_THRESHOLD_MS: Final = 30_000
