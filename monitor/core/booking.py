@@ -1,0 +1,192 @@
+"""What a visit adds to the counts, and where: the counting rules of the project in one place.
+
+Everything that a visit contributes is a function of what is known of it, in four parts: that it was
+offered, that it was late, how it was answered, how it ended. Each part can be booked (+1) and
+unbooked (-1). An ordinary event books one more part; anything that overturns what was known
+unbooks the old parts, changes the visit and books them anew. So the order in which events arrive
+cannot matter, and no rule is written twice.
+
+`late` is booked ahead of time, into the second in which the threshold will pass, as soon as a call
+enters a queue, and unbooked when the call is answered or leaves before; no timer has to fire.
+
+Pure: no I/O, no clock.
+"""
+
+from bisect import bisect_left
+from typing import Final
+
+from monitor.core import fields
+from monitor.core.calls import UNKNOWN, Call, Visit
+from monitor.core.fields import FIELD_COUNT, HOLD_BIN, HOLD_EDGES_S
+from monitor.core.lifecycle import Kind
+from monitor.core.ring import WindowRing
+
+_HOLD_EDGES_MS: Final = tuple(edge * 1000 for edge in HOLD_EDGES_S)
+BOOK: Final = 1
+UNBOOK: Final = -1
+
+# Fields of an unanswered end: (all of them, those before the threshold).
+_LEFT_FIELDS: Final[dict[int, tuple[int, int]]] = {
+    Kind.ABANDONED: (fields.ABANDONED, fields.ABANDONED_WITHIN),
+    Kind.DEQUEUED: (fields.DEQUEUED, fields.DEQUEUED_WITHIN),
+    Kind.DISCONNECTED: (fields.DISCONNECTED, fields.DISCONNECTED_WITHIN),
+}
+_FINISHED_FIELDS: Final[dict[int, int]] = {
+    Kind.COMPLETED: fields.COMPLETED,
+    Kind.TRANSFERRED: fields.TRANSFERRED,
+    Kind.DISCONNECTED: fields.DISCONNECTED,
+}
+
+
+def is_late(visit: Visit) -> bool:
+    """Whether the threshold passed, or will pass if nothing more comes, without an answer.
+
+    Answered exactly at the threshold is in time; left exactly at the threshold is not. Without the
+    instant of queueing nothing can be said, and then the visit is in no service level at all.
+    """
+    if visit.queued_ms == UNKNOWN:
+        return False
+    if visit.answered_ms != UNKNOWN:
+        return visit.wait_ms > visit.threshold_ms
+    return visit.end == UNKNOWN or visit.waited_ms >= visit.threshold_ms
+
+
+class Books:
+    """Books what calls and visits contribute into the ring.
+
+    Args:
+        ring: Where the counts are kept.
+        short_abandon_ms: An abandon before this is short (formulas F5 and F6).
+    """
+
+    def __init__(self, ring: WindowRing, short_abandon_ms: int) -> None:
+        self._ring = ring
+        self._short_abandon_ms = short_abandon_ms
+
+    def visit(self, visit: Visit, sign: int) -> None:
+        """Book or unbook all that is known of a visit."""
+        self.offered(visit, sign)
+        if is_late(visit):
+            self.late(visit, sign)
+        if visit.answered_ms != UNKNOWN:
+            self.answer(visit, sign)
+        if visit.end != UNKNOWN:
+            self.end(visit, sign)
+
+    def offered(self, visit: Visit, sign: int) -> None:
+        """Entered the queue; at the first event when the instant of queueing is unknown."""
+        at_ms = visit.first_ms if visit.queued_ms == UNKNOWN else visit.queued_ms
+        self._count(at_ms, visit, (fields.OFFERED,), sign)
+
+    def late(self, visit: Visit, sign: int) -> None:
+        """The threshold passed without an answer."""
+        self._count(visit.queued_ms + visit.threshold_ms, visit, (fields.LATE,), sign)
+
+    def answer(self, visit: Visit, sign: int) -> None:
+        """Reached a live person."""
+        wait_ms = visit.wait_ms
+        if wait_ms == UNKNOWN:
+            counted: tuple[int, ...] = (fields.ANSWERED, fields.ANSWERED_UNMEASURED)
+        else:
+            hold_bin = HOLD_BIN + bisect_left(_HOLD_EDGES_MS, wait_ms)
+            if wait_ms <= visit.threshold_ms and visit.queued_ms != UNKNOWN:
+                counted = (fields.ANSWERED, fields.ANSWERED_WITHIN, hold_bin)
+            else:
+                counted = (fields.ANSWERED, hold_bin)
+        self._count(visit.answered_ms, visit, counted, sign)
+        if wait_ms > 0:
+            second = visit.answered_ms // 1000
+            opened = self._ring.opened.get(second) or self._ring.open(second)
+            opened.cells.append(visit.row * FIELD_COUNT + fields.WAIT_MS_SUM)
+            opened.amounts.append(sign * wait_ms)
+            if visit.site_row != UNKNOWN:
+                opened.cells.append(visit.site_row * FIELD_COUNT + fields.WAIT_MS_SUM)
+                opened.amounts.append(sign * wait_ms)
+
+    def end(self, visit: Visit, sign: int) -> None:
+        """Ended, answered or not."""
+        kind = visit.end
+        counted: list[int] = [fields.ENDED]
+        if kind == Kind.LAPSE:
+            counted.append(fields.ENDED_UNKNOWN)
+            if visit.answered_ms == UNKNOWN:
+                counted.append(fields.ENDED_UNKNOWN_WAITING)
+        elif visit.answered_ms != UNKNOWN:
+            counted.append(_FINISHED_FIELDS[kind])
+        else:
+            self._count_left(visit, counted)
+        if visit.evident and kind == Kind.DISCONNECTED:
+            counted.append(fields.DISCONNECTED_EVIDENT)
+        self._count(visit.ended_ms, visit, tuple(counted), sign)
+
+    def end_outside(self, no_queue: int, kind: int, at_ms: int, *, evident: bool) -> None:
+        """Book the end of a call that is in no queue.
+
+        Args:
+            no_queue: Direct row of such calls.
+            kind: A `Kind`. Outside a queue whatever is neither disconnected, transferred nor
+                lapsed is a normal end.
+            at_ms: When it ended.
+            evident: Whether a disconnect has positive evidence.
+        """
+        self.cell(at_ms, no_queue, fields.ENDED, BOOK)
+        if kind == Kind.LAPSE:
+            self.cell(at_ms, no_queue, fields.ENDED_UNKNOWN, BOOK)
+        elif kind == Kind.DISCONNECTED:
+            self.cell(at_ms, no_queue, fields.DISCONNECTED, BOOK)
+            if evident:
+                self.cell(at_ms, no_queue, fields.DISCONNECTED_EVIDENT, BOOK)
+        elif kind == Kind.TRANSFERRED:
+            self.cell(at_ms, no_queue, fields.TRANSFERRED, BOOK)
+        else:
+            self.cell(at_ms, no_queue, fields.COMPLETED, BOOK)
+
+    def _count_left(self, visit: Visit, counted: list[int]) -> None:
+        everything, within = _LEFT_FIELDS[visit.end]
+        counted.append(everything)
+        if visit.queued_ms != UNKNOWN and visit.waited_ms < visit.threshold_ms:
+            counted.append(within)
+        if visit.end == Kind.DISCONNECTED:
+            counted.append(fields.DISCONNECTED_WAITING)
+        elif visit.end == Kind.ABANDONED:
+            if visit.queued_ms != UNKNOWN and visit.waited_ms < self._short_abandon_ms:
+                counted.append(fields.ABANDONED_SHORT)
+            if visit.suspicious:
+                counted.append(fields.ABANDONED_SUSPICIOUS)
+
+    def made(self, call: Call, row: int, at_ms: int) -> None:
+        """Count a call as made at `at_ms` in direct row `row`, moving it if it was elsewhere."""
+        if call.made_ms != UNKNOWN:
+            self.cell(call.made_ms, call.made_row, fields.CALLS_MADE, UNBOOK)
+        call.made_ms, call.made_row = at_ms, row
+        self.cell(at_ms, row, fields.CALLS_MADE, BOOK)
+
+    def assigned(self, call: Call, row: int, at_ms: int) -> None:
+        """Count a call in the lifetime total of the queue that it is now known to belong to.
+
+        Unlike `made` this waits until the queue is known, so that a counter never goes down.
+        """
+        if call.assigned:
+            if call.assigned_row == row:
+                return
+            self.cell(call.assigned_ms, call.assigned_row, fields.CALLS_ASSIGNED, UNBOOK)
+        call.assigned, call.assigned_ms, call.assigned_row = True, at_ms, row
+        self.cell(at_ms, row, fields.CALLS_ASSIGNED, BOOK)
+
+    def cell(self, at_ms: int, row: int, field: int, sign: int) -> None:
+        """Add one to (or take one from) one field of one direct row."""
+        second = at_ms // 1000
+        opened = self._ring.opened.get(second) or self._ring.open(second)
+        (opened.plus if sign > 0 else opened.minus).append(row * FIELD_COUNT + field)
+
+    def _count(self, at_ms: int, visit: Visit, counted: tuple[int, ...], sign: int) -> None:
+        second = at_ms // 1000
+        opened = self._ring.opened.get(second) or self._ring.open(second)
+        cells = opened.plus if sign > 0 else opened.minus
+        base = visit.row * FIELD_COUNT
+        for field in counted:
+            cells.append(base + field)
+        if visit.site_row != UNKNOWN:
+            base = visit.site_row * FIELD_COUNT
+            for field in counted:
+                cells.append(base + field)

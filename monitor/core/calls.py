@@ -1,0 +1,115 @@
+"""One call and its visits to queues, as the tracker holds them.
+
+Plain integers without references between them, so that the garbage collector need not look at a
+hundred thousand of them and a checkpoint is a straight encoding.
+
+Pure: no I/O, no clock.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from monitor.core.lifecycle import Stage
+
+UNKNOWN: Final = -1  # an instant or duration that is not known
+
+
+class Visit(Struct, gc=False, array_like=True):
+    """One stay of a call in one queue.
+
+    Instants are epoch ms on the engine's time; `UNKNOWN` (-1) where not known.
+
+    Attributes:
+        queue: The key as the source names it (the identity of the visit, with `entry`).
+        entry: Ordinal of the call's visit to this queue, from 1.
+        row: Direct row of the queue in the arrays.
+        site_row: Direct row of the site, or UNKNOWN.
+        threshold_ms: Service-level threshold of the queue.
+        first_ms: Instant of the first event that was seen of it.
+        stage: Where it is.
+        queued_ms: When it entered the queue.
+        queued_ts: The same on the source's own clock, for durations.
+        queued_inferred: Whether `queued_ms` does not come from a queued event.
+        answered_ms: When a live person answered.
+        answered_ts: The same on the source's own clock.
+        answered_inferred: Whether `answered_ms` does not come from an answered event.
+        wait_ms: Wait of an answered visit.
+        wait_given: Whether the source itself gave `wait_ms`.
+        end: The `Kind` of the end, or UNKNOWN.
+        ended_ms: When it ended.
+        ended_ts: The same on the source's own clock.
+        waited_ms: How long it waited, if it ended unanswered.
+        waited_given: Whether the source itself gave `waited_ms`.
+        evident: Whether a disconnect has positive evidence.
+        suspicious: Whether an abandon is doubtful.
+    """
+
+    queue: str
+    entry: int
+    row: int
+    site_row: int
+    threshold_ms: int
+    first_ms: int
+    stage: int = int(Stage.NEW)
+    queued_ms: int = UNKNOWN
+    queued_ts: int = UNKNOWN
+    queued_inferred: bool = False
+    answered_ms: int = UNKNOWN
+    answered_ts: int = UNKNOWN
+    answered_inferred: bool = False
+    wait_ms: int = UNKNOWN
+    wait_given: bool = False
+    end: int = UNKNOWN
+    ended_ms: int = UNKNOWN
+    ended_ts: int = UNKNOWN
+    waited_ms: int = UNKNOWN
+    waited_given: bool = False
+    evident: bool = False
+    suspicious: bool = False
+
+
+class Call(Struct, gc=False, array_like=True):
+    """One call.
+
+    Attributes:
+        source: Name of the source.
+        call_id: Its opaque id there.
+        serial: Order in which calls were first seen.
+        touched_ms: When anything was last received of it.
+        started_ms: When it reached the system; UNKNOWN when that was not seen.
+        made_ms: Instant at which it is counted as made; UNKNOWN when it is not counted yet.
+        made_row: Direct row in which it is counted as made.
+        assigned: Whether it is in the lifetime count, at (`assigned_ms`, `assigned_row`).
+        ended: Whether it has ended outside any queue.
+        forget_ms: When an ended call may be forgotten; UNKNOWN while it is open.
+        visit: The latest visit.
+        older: Earlier visits, oldest first; None for nearly every call.
+    """
+
+    source: str
+    call_id: str
+    serial: int
+    touched_ms: int
+    started_ms: int = UNKNOWN
+    made_ms: int = UNKNOWN
+    made_row: int = 0
+    assigned: bool = False
+    assigned_ms: int = UNKNOWN
+    assigned_row: int = 0
+    ended: bool = False
+    forget_ms: int = UNKNOWN
+    visit: Visit | None = None
+    older: list[Visit] | None = None
+
+
+def visits_of(call: Call) -> list[Visit]:
+    """All visits of a call, oldest first."""
+    if call.visit is None:
+        return []
+    return [*call.older, call.visit] if call.older else [call.visit]
+
+
+def entered_ms(visit: Visit) -> int:
+    """When a visit began: its queueing, or its first event when that is unknown."""
+    return visit.first_ms if visit.queued_ms == UNKNOWN else visit.queued_ms

@@ -1,0 +1,328 @@
+"""The whole monitor as one state machine: events and ticks in, alerts and snapshots out.
+
+The daemon, `replay`, the demo and the tests all drive this one. Nothing here reads a clock: events
+come with the instant at which they were received, ticks fall on whole seconds, and the same inputs
+give the same state, which is why a restart is a checkpoint plus the journal since it.
+
+    on_events(batch, received) ... on_tick(second) ... snapshot()
+
+An input is never refused with an exception; what cannot be counted is counted in `discards`.
+
+Pure: no I/O, no clock.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+
+from monitor.core import events as types
+from monitor.core import measures
+from monitor.core.agents import AgentRoster
+from monitor.core.alerts import AlertBook
+from monitor.core.booking import Books
+from monitor.core.calls import UNKNOWN
+from monitor.core.events import Event
+from monitor.core.lifecycle import KIND_OF_TYPE
+from monitor.core.plan import HOUR_MS, SECOND_MS, Plan
+from monitor.core.ring import WindowRing
+from monitor.core.scopes import ScopeTable
+from monitor.core.snapshot import Alert, IntArray, Snapshot, SourceView
+from monitor.core.tracker import CallTracker, Place
+from monitor.core.verdict import MEASURES, Judge
+from monitor.core.waiting import WaitingRoom
+
+_DAY_MS: Final = 24 * HOUR_MS
+# Places of queues that are known are looked up in a cache; hostile names must not fill it.
+_PLACES_KEPT: Final = 50_000
+_IGNORED: Final = frozenset(
+    (types.INTERPRETER_REQUESTED, types.INTERPRETER_CONNECTED, types.TTY_CONNECTED)
+)
+
+
+class SourceState(Struct):
+    """What is kept of one source.
+
+    Attributes:
+        events_total: Events accepted.
+        last_event_ms: `at_ms` of the newest event; -1 before the first.
+        last_seq: Highest sequence number; -1 before the first.
+        gaps_total: Sequence numbers that never came.
+    """
+
+    events_total: int = 0
+    last_event_ms: int = UNKNOWN
+    last_seq: int = UNKNOWN
+    gaps_total: int = 0
+
+
+class Engine:
+    """All calls, windows, verdicts and alerts of one plan.
+
+    Args:
+        plan: What is watched.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.table = ScopeTable(plan)
+        self.ring = WindowRing(plan.windows_ms, self.table.direct_count)
+        self.waiting = WaitingRoom(self.table.direct_count)
+        self.discards: Counter[str] = Counter()
+        self.tracker = CallTracker(
+            Books(self.ring, plan.short_abandon_ms),
+            self.waiting,
+            plan.limits,
+            self.table.no_queue,
+            self.discards,
+        )
+        self.agents = AgentRoster(plan.limits.agents, self.discards)
+        self.judge = Judge(self.table, plan.min_calls)
+        self.alert_book = AlertBook(
+            plan.organization, plan.rules, self.table, self.judge, plan.windows_ms
+        )
+        self.sources: dict[str, SourceState] = {name: SourceState() for name in plan.sources}
+        self._places: dict[tuple[str, str, str | None], Place] = {}
+        self._rows_seen = self.table.direct_count
+        self._shown_lifetime: IntArray = np.zeros_like(self.ring.lifetime)
+
+    # -- inputs -------------------------------------------------------------------------------
+
+    def on_events(self, batch: Sequence[Event], now_ms: int) -> None:
+        """Count a batch of decoded events. Never raises on what the world may send.
+
+        Args:
+            batch: In order of receipt.
+            now_ms: When they were received, not before the last tick.
+        """
+        plan_limits = self.plan.limits
+        ahead_ms = now_ms + plan_limits.skew_ms
+        for event in batch:
+            source = self.sources.get(event.source)
+            if source is None:
+                source = self._unknown_source(event)
+                if source is None:
+                    continue
+            at_ms = event.at_ms
+            if at_ms > ahead_ms or at_ms < now_ms - plan_limits.past_ms:
+                if at_ms > now_ms + _DAY_MS or at_ms < now_ms:
+                    self.discards["bad_time"] += 1
+                    continue
+                self.discards["skewed"] += 1
+                at_ms = now_ms
+            source.events_total += 1
+            source.last_event_ms = max(source.last_event_ms, at_ms)
+            if event.seq is not None:
+                self._check_sequence(source, event.seq)
+            kind = KIND_OF_TYPE.get(event.type)
+            if kind is None:
+                self._other(event, at_ms, now_ms)
+            elif event.call_id is None:
+                self.discards["no_call_id"] += 1
+            elif event.queue is None:
+                self._without_queue(kind, event, at_ms, now_ms)
+            else:
+                key = (event.source, event.queue, event.site)
+                place = self._places.get(key)
+                if place is None:
+                    place = self._find_place(key)
+                if place[0] == self.table.unconfigured:
+                    self.discards["unknown_queue"] += 1
+                self.tracker.visit(kind, event, at_ms, now_ms, place)
+
+    def on_tick(self, now_ms: int) -> list[Alert]:
+        """Move to a whole second: expire calls, advance the windows, move the alerts.
+
+        Args:
+            now_ms: A whole second, not before the last one.
+
+        Returns:
+            Alerts whose state has changed.
+        """
+        assert now_ms % SECOND_MS == 0
+        self.tracker.expire(now_ms)
+        changed = self.ring.advance(now_ms // SECOND_MS)
+        if not self.plan.rules or not (changed or not self.alert_book.is_idle):
+            return []
+        counts = {
+            window: self.table.roll_up(self.ring.sums[window]) for window in self.alert_book.windows
+        }
+        return self.alert_book.evaluate(counts, now_ms)
+
+    def next_tick_ms(self) -> int:
+        """The next instant at which `on_tick` can change anything if no event comes.
+
+        Ticks in between are allowed and change nothing.
+        """
+        closed_s = self.ring.closed_s
+        if closed_s < 0:
+            return 0
+        if not self.alert_book.is_idle or self.ring.opened:
+            return (closed_s + 1) * SECOND_MS
+        changes = self.ring.next_change_s()
+        due_ms = self.tracker.next_due_ms()
+        found = [] if changes is None else [changes * SECOND_MS]
+        if due_ms is not None:
+            found.append(-(-due_ms // SECOND_MS) * SECOND_MS)
+        return max((closed_s + 1) * SECOND_MS, min(found, default=2**62))
+
+    # -- outputs ------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """The frozen view of the last tick, in one go."""
+        steps = self.snapshot_steps()
+        try:
+            while True:
+                next(steps)
+        except StopIteration as done:
+            snapshot: Snapshot = done.value
+            return snapshot
+
+    def snapshot_steps(self) -> Generator[None, None, Snapshot]:
+        """The frozen view of the last tick, window by window.
+
+        Between two steps events may be applied, but no tick; so a caller with a loop to serve can
+        give way in between. The generator returns the `Snapshot`.
+        """
+        at_ms = self.ring.closed_s * SECOND_MS
+        table, judge = self.table, self.judge
+        scopes = tuple(table.scopes)
+        direct = table.direct_count
+        windows = range(len(self.plan.windows_ms))
+        shape = (len(windows), len(scopes))
+        waiting, waited_ms, longest_wait_ms = self._waiting_now(at_ms)
+        frozen = [self.ring.sums[window, :direct].copy() for window in windows]
+        lifetime = self._lifetime()
+        yield
+        counts = np.empty((*shape, lifetime.shape[-1]), dtype=np.int64)
+        average_hold_s, hold_floor_s = np.empty(shape), np.empty(shape)
+        service_level, disconnect = np.empty(shape), np.empty((3, *shape))
+        verdicts = np.empty((len(MEASURES), *shape), dtype=np.int8)
+        every_row = np.arange(len(scopes))
+        for window in windows:
+            counted = counts[window] = table.roll_up(frozen[window])
+            hold = measures.average_hold(counted)
+            average_hold_s[window] = measures.ratio(*hold) / SECOND_MS
+            floor = measures.hold_floor(counted, waiting, waited_ms)
+            hold_floor_s[window] = measures.ratio(*floor) / SECOND_MS
+            service_level[window] = measures.ratio(*judge.service_level(counted))
+            band, ended = measures.disconnects(counted)
+            disconnect[:, window] = measures.ratio(band, ended)
+            for index, measure in enumerate(MEASURES):
+                limits = judge.limit(measure, every_row)
+                verdicts[index, window] = judge.states(
+                    measure, judge.pair(measure, counted), limits
+                )
+            yield
+        return Snapshot(
+            at_ms=at_ms,
+            organization=self.plan.organization,
+            scopes=scopes,
+            windows_ms=self.plan.windows_ms,
+            counts=counts,
+            lifetime=lifetime,
+            waiting=waiting,
+            longest_wait_ms=longest_wait_ms,
+            average_hold_s=average_hold_s,
+            hold_floor_s=hold_floor_s,
+            service_level=service_level,
+            disconnect=disconnect,
+            verdicts=verdicts,
+            alerts=self.alert_book.alerts(),
+            discards=dict(self.discards),
+            sources=tuple(
+                SourceView(
+                    name,
+                    None if state.last_event_ms == UNKNOWN else state.last_event_ms,
+                    state.events_total,
+                    state.gaps_total,
+                )
+                for name, state in self.sources.items()
+            ),
+            agents=self.agents.counts(),
+            open_calls=self.tracker.open_count,
+            ended_calls=self.tracker.ended_count,
+        )
+
+    # -- parts --------------------------------------------------------------------------------
+
+    def _lifetime(self) -> IntArray:
+        """Totals that never go down, although a `late` that is disproved is taken back.
+
+        A counter that goes down reads as a restart in Prometheus; one that waits until it is
+        overtaken is right again as soon as that many more calls were late.
+        """
+        self._shown_lifetime = np.maximum(self._shown_lifetime, self.ring.lifetime)
+        return self.table.roll_up(self._shown_lifetime)
+
+    def _waiting_now(self, at_ms: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Waiting calls, their waits so far, and the longest wait (-1 for none), of every row."""
+        direct = np.stack((self.waiting.counts(), self.waiting.waited_sums_ms(at_ms)), axis=-1)
+        rolled = self.table.roll_up(direct)
+        first_ms = self.waiting.first_queued_ms()
+        longest = np.where(first_ms == UNKNOWN, UNKNOWN, np.maximum(at_ms - first_ms, 0))
+        return rolled[:, 0], rolled[:, 1], self.table.highest(longest)
+
+    def _unknown_source(self, event: Event) -> SourceState | None:
+        if self.plan.sources:
+            self.discards["unknown_source"] += 1
+            return None
+        state = self.sources[event.source] = SourceState()
+        return state
+
+    def _check_sequence(self, source: SourceState, seq: int) -> None:
+        if seq > source.last_seq:
+            if source.last_seq != UNKNOWN:
+                source.gaps_total += seq - source.last_seq - 1
+            source.last_seq = seq
+
+    def _find_place(self, key: tuple[str, str, str | None]) -> Place:
+        source, queue, site = key
+        name = self.plan.aliases.get(source, {}).get(queue, queue)
+        row = self.table.queue_row(name)
+        if self.table.direct_count > self._rows_seen:
+            self._grow()
+        site_row = UNKNOWN if site is None else self.table.site_row(site)
+        place = (row, site_row, self.table.thresholds_ms[row])
+        if len(self._places) < _PLACES_KEPT:
+            self._places[key] = place
+        return place
+
+    def _grow(self) -> None:
+        self._rows_seen = rows = self.table.direct_count
+        self.ring.grow(rows)
+        self.waiting.grow(rows)
+        self._shown_lifetime = np.pad(
+            self._shown_lifetime, ((0, rows - self._shown_lifetime.shape[0]), (0, 0))
+        )
+        self.judge.refresh()
+        self.alert_book.refresh()
+
+    def _without_queue(self, kind: int, event: Event, at_ms: int, now_ms: int) -> None:
+        if event.type in (types.CALL_QUEUED, types.CALL_ANSWERED):
+            self.discards["no_queue"] += 1
+        else:
+            self.tracker.end_without_queue(kind, event, at_ms, now_ms)
+
+    def _other(self, event: Event, at_ms: int, now_ms: int) -> None:
+        """Everything that is not about a visit to a queue."""
+        kind = event.type
+        if kind == types.CALL_STARTED:
+            if event.call_id is None:
+                self.discards["no_call_id"] += 1
+            else:
+                self.tracker.start(event, at_ms, now_ms)
+        elif kind == types.AGENT_STATE:
+            self.agents.apply(event)
+        elif kind == types.SOURCE_RESET:
+            self.tracker.reset(event.source, at_ms, now_ms)
+            self.agents.reset(event.source)
+            self.sources[event.source].last_seq = UNKNOWN
+        elif kind == types.QUEUE_SNAPSHOT:
+            if event.depth == 0 and event.queue is not None:
+                place = self._find_place((event.source, event.queue, None))
+                self.tracker.empty_queue(event.source, place[0], event.at_ms, now_ms)
+        elif kind != types.HEARTBEAT and kind not in _IGNORED:
+            self.discards["unknown_type"] += 1

@@ -1,0 +1,228 @@
+"""Rolling windows: exact counts of every direct row over the last W seconds, for several W.
+
+Seconds that are still open are plain Python lists: an event appends the numbers of the cells that
+it adds one to, which is the cheapest thing that Python can do. When a second closes, one pass of
+numpy turns its lists into a block (`block.py`), adds it to the running sum of every window and
+keeps it until it has left the longest one:
+
+    sums[w] += block of the second that closes
+    sums[w] -= blocks that leave window w
+
+so a tick costs what happened in those few seconds and not the length of the windows. Blocks are
+kept by the second for an hour and then by the minute. Windows up to one hour forget by the second,
+longer ones by the minute (between whole minutes they cover up to 59 s more than W). A dense array
+of one hour of seconds for 1,000 queues would take 1 GB; blocks take what happened.
+
+Everything is an integer that is added and subtracted, so the order of arrival is of no account: an
+event that comes late, or ahead of its time, goes to its own second, and one that is taken back is
+subtracted there. The sums equal a recount always.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+
+from monitor.core import block as blocks
+from monitor.core.block import Block, OpenSecond
+from monitor.core.fields import FIELD_COUNT
+from monitor.core.plan import HOUR_MS, SECOND_MS
+from monitor.core.snapshot import IntArray
+
+_HOUR_S: Final = HOUR_MS // SECOND_MS
+_MINUTE_S: Final = 60
+# A second that is still amended from time to time is not worth a new block each time.
+_AMENDED_FOR_S: Final = 300
+
+
+class WindowRing:
+    """Counts of all direct rows over several rolling windows.
+
+    Args:
+        windows_ms: Lengths, ms; multiples of 1 s up to 1 h, of 1 min beyond.
+        rows: Direct rows at the start; `grow` adds more.
+
+    Attributes:
+        opened: Additions since the last tick, by second (epoch s): to seconds that are open, that
+            lie ahead, or that were closed before.
+        sums: Shape (windows, rows, fields), int64: counts over [closed_s - W, closed_s).
+        lifetime: Shape (rows, fields), int64: everything that was ever closed.
+        closed_s: All seconds before this one are closed; -1 before the first tick.
+        beyond: Seconds with additions that came after they had left every window.
+    """
+
+    def __init__(self, windows_ms: tuple[int, ...], rows: int) -> None:
+        self.windows_s = tuple(window // SECOND_MS for window in windows_ms)
+        longest = max(self.windows_s)
+        self._by_second = [w for w in self.windows_s if w <= _HOUR_S]
+        self._minute_span = longest if longest > _HOUR_S else 0
+        self._second_span = _HOUR_S if self._minute_span else longest
+        self.opened: dict[int, OpenSecond] = {}
+        self.sums: IntArray = np.zeros((len(windows_ms), rows, FIELD_COUNT), dtype=np.int64)
+        self.lifetime: IntArray = np.zeros((rows, FIELD_COUNT), dtype=np.int64)
+        self.closed_s = -1
+        self.beyond = 0
+        self._seconds: dict[int, Block] = {}
+        self._amended: dict[int, OpenSecond] = {}
+        self._minutes: dict[int, Block] = {}
+        self._first_minute = 0  # all seconds before this minute have become minutes
+
+    def open(self, second: int) -> OpenSecond:
+        """Make room for additions to `second` (epoch s); call only when `opened` lacks it."""
+        opened = self.opened[second] = OpenSecond()
+        return opened
+
+    def grow(self, rows: int) -> None:
+        """Have room for `rows` direct rows; the new ones are zero."""
+        more = rows - self.lifetime.shape[0]
+        if more > 0:
+            self.sums = np.pad(self.sums, ((0, 0), (0, more), (0, 0)))
+            self.lifetime = np.pad(self.lifetime, ((0, more), (0, 0)))
+
+    def advance(self, to_s: int) -> bool:
+        """Close all seconds before `to_s` and move the windows there.
+
+        Returns:
+            Whether any sum has changed.
+        """
+        assert to_s >= self.closed_s
+        from_s = self.closed_s
+        changed = self._expire_seconds(from_s, to_s)
+        self._to_minutes(to_s)
+        changed |= self._expire_minutes(from_s, to_s)
+        self.closed_s = to_s
+        due = sorted(second for second in self.opened if second < to_s)
+        amendments = OpenSecond()
+        recent_s = to_s - min(self.windows_s)
+        for second in due:
+            opened = self.opened.pop(second)
+            if second >= from_s:
+                self._close(second, opened)
+            elif second >= recent_s:
+                amendments.extend(opened)
+                self._amend(second, opened)
+            else:
+                self._count(second, blocks.close(opened, self.lifetime.size))
+                self._amend(second, opened)
+        if amendments.plus or amendments.minus or amendments.cells:
+            self._count(to_s - 1, blocks.close(amendments, self.lifetime.size))
+        return changed or bool(due)
+
+    def next_change_s(self) -> int | None:
+        """The first second at whose tick a sum changes if nothing more arrives; None for never."""
+        candidates = [second + 1 for second in self.opened]
+        for window in self.windows_s:
+            if window <= _HOUR_S:
+                held = (*self._seconds, *self._amended)
+                leaving = [second + window + 1 for second in held]
+            else:
+                minutes = {*self._minutes, *(second // _MINUTE_S for second in self._seconds)}
+                leaving = [(minute + 1) * _MINUTE_S + window for minute in minutes]
+            candidates.extend(second for second in leaving if second > self.closed_s)
+        return min(candidates, default=None)
+
+    # -- adding -------------------------------------------------------------------------------
+
+    def _close(self, second: int, opened: OpenSecond) -> None:
+        block = blocks.close(opened, self.lifetime.size)
+        self._count(second, block)
+        self._keep(second, block)
+
+    def _count(self, second: int, block: Block) -> None:
+        """Add a block to the lifetime and to every window that covers its second."""
+        blocks.add(self.lifetime.reshape(-1), block)
+        covered = False
+        for index, window in enumerate(self.windows_s):
+            start = self.closed_s - window
+            if window <= _HOUR_S:
+                covers = second >= start
+            else:
+                covers = second // _MINUTE_S >= start // _MINUTE_S
+            if covers:
+                covered = True
+                blocks.add(self.sums[index].reshape(-1), block)
+        self.beyond += not covered
+
+    def _amend(self, second: int, opened: OpenSecond) -> None:
+        """Keep an addition to a closed second with it."""
+        if second < self.closed_s - _AMENDED_FOR_S:
+            self._keep(second, blocks.close(opened, self.lifetime.size))
+        elif second in self._amended:
+            self._amended[second].extend(opened)
+        else:
+            self._amended[second] = opened
+
+    def _keep(self, second: int, block: Block) -> None:
+        minute = second // _MINUTE_S
+        if minute >= self._first_minute:
+            held, key = self._seconds, second
+        elif minute >= (self.closed_s - self._minute_span) // _MINUTE_S and self._minute_span:
+            held, key = self._minutes, minute
+        else:
+            return
+        previous = held.get(key)
+        size = self.lifetime.size
+        held[key] = block if previous is None else blocks.merge((previous, block), size)
+
+    # -- forgetting ---------------------------------------------------------------------------
+
+    def _expire_seconds(self, from_s: int, to_s: int) -> bool:
+        changed = False
+        for index, window in enumerate(self.windows_s):
+            if window > _HOUR_S:
+                continue
+            sums = self.sums[index].reshape(-1)
+            for second in _keys_between(self._seconds, from_s - window, to_s - window):
+                self._settle(second)
+                blocks.subtract(sums, self._seconds[second])
+                changed = True
+            for second in _keys_between(self._amended, from_s - window, to_s - window):
+                self._settle(second)
+                blocks.subtract(sums, self._seconds[second])
+                changed = True
+        return changed
+
+    def _expire_minutes(self, from_s: int, to_s: int) -> bool:
+        changed = False
+        for index, window in enumerate(self.windows_s):
+            if window <= _HOUR_S:
+                continue
+            sums = self.sums[index].reshape(-1)
+            first, last = (from_s - window) // _MINUTE_S, (to_s - window) // _MINUTE_S
+            for minute in _keys_between(self._minutes, first, last):
+                blocks.subtract(sums, self._minutes[minute])
+                changed = True
+        if self._minute_span:
+            for minute in _keys_between(self._minutes, 0, (to_s - self._minute_span) // _MINUTE_S):
+                del self._minutes[minute]
+        return changed
+
+    def _settle(self, second: int) -> None:
+        """Make one block of a second and what amended it."""
+        opened = self._amended.pop(second, None)
+        if opened is not None:
+            self._keep(second, blocks.close(opened, self.lifetime.size))
+
+    def _to_minutes(self, to_s: int) -> None:
+        """Turn seconds that no window by the second can need any more into minutes."""
+        first, last = self._first_minute, (to_s - self._second_span) // _MINUTE_S
+        settled = to_s - _AMENDED_FOR_S
+        for second in [second for second in self._amended if second < settled]:
+            self._settle(second)
+        if last <= first:
+            return
+        gone: dict[int, list[Block]] = {}
+        for second in _keys_between(self._seconds, first * _MINUTE_S, last * _MINUTE_S):
+            gone.setdefault(second // _MINUTE_S, []).append(self._seconds.pop(second))
+        if self._minute_span:
+            for minute, parts in gone.items():
+                self._minutes[minute] = blocks.merge(parts, self.lifetime.size)
+        self._first_minute = last
+
+
+def _keys_between(held: Mapping[int, object], first: int, last: int) -> Iterable[int]:
+    if last - first <= len(held):
+        return [key for key in range(first, last) if key in held]
+    return [key for key in held if first <= key < last]

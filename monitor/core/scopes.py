@@ -1,0 +1,235 @@
+"""Rows of the arrays: which scope is which row, and how counts roll up.
+
+Events add to *direct* rows only: sites and queues. The rows above them (organization, legal
+entities, contracts, lines) are sums of queues, made when they are read:
+
+    row:   0             ..upper           ..sites        ..queues
+           organization  entity contract line | site     | (none) unconfigured  member-en ...
+                                              '---- direct rows ----------------------->
+Queues come last, so that one that a pattern admits at run time is a new row at the end and moves
+no other. A queue that serves several contracts counts for each of them and once for what is above.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.core.plan import ContractPlan, LinePlan, Plan
+from monitor.core.snapshot import IntArray, Scope, ScopeKind
+from monitor.core.standards import DEFAULT_THRESHOLD_MS, Measure, Standard
+
+UNCONFIGURED: Final = "unconfigured"
+
+
+def threshold_ms(standard: Standard) -> int:
+    """Within how long the standard wants a call answered; 30 s when it does not say."""
+    requirement = standard.requirement(Measure.SERVICE_LEVEL)
+    if requirement is None or requirement.threshold_ms is None:
+        return DEFAULT_THRESHOLD_MS
+    return requirement.threshold_ms
+
+
+class ScopeTable:
+    """All scopes of a plan; grows when a pattern admits a queue.
+
+    Attributes:
+        scopes: One for each row, in row order.
+        standards: What each row is held to, in row order.
+        thresholds_ms: Service-level threshold of each direct row.
+        upper: How many rows are sums of others.
+        no_queue: Direct row of calls that reached no queue.
+        unconfigured: Direct row of queues that the plan does not know.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._lines: list[tuple[ContractPlan, LinePlan]] = [
+            (contract, line) for contract in plan.contracts for line in contract.lines
+        ]
+        self.scopes: list[Scope] = []
+        self.standards: list[Standard] = []
+        self.thresholds_ms: list[int] = []
+        self._direct: dict[str, int] = {}
+        self._members: list[list[int]] = []
+        self._arrays: list[npt.NDArray[np.intp] | slice] | None = None
+        self._add_upper()
+        self.upper = len(self.scopes)
+        self._sites: dict[str, int] = {}
+        for site in plan.sites:
+            self._sites[site] = self._add_row(
+                ScopeKind.SITE, f"site/{site}", {"site": site}, plan.standard
+            )
+        self.no_queue = self._add_queue("")
+        self.unconfigured = self._add_queue(UNCONFIGURED)
+        self._admitted = 0
+        for key in self._exact_keys():
+            if key not in self._direct:
+                self._add_queue(key)
+
+    def queue_row(self, key: str) -> int:
+        """Direct row of a queue; `unconfigured` for one that neither a key nor a pattern names."""
+        row = self._direct.get(key)
+        if row is None:
+            row = self._admit(key)
+        return row
+
+    def site_row(self, site: str) -> int:
+        """Direct row of a site; -1 for one that is not configured."""
+        return self._sites.get(site, -1)
+
+    @property
+    def direct_count(self) -> int:
+        """How many rows take events."""
+        return len(self.scopes) - self.upper
+
+    def rows_matching(self, patterns: Iterable[str]) -> list[int]:
+        """Rows whose scope name matches any of the shell patterns, ascending."""
+        wanted = tuple(patterns)
+        return [
+            scope.row
+            for scope in self.scopes
+            if any(fnmatchcase(scope.name, pattern) for pattern in wanted)
+        ]
+
+    def roll_up(self, direct: IntArray) -> IntArray:
+        """Counts of all rows from the counts of the direct ones.
+
+        Args:
+            direct: Shape (..., direct rows, fields), int64.
+
+        Returns:
+            Shape (..., rows, fields), int64.
+        """
+        rows = len(self.scopes)
+        rolled = np.empty((*direct.shape[:-2], rows, direct.shape[-1]), dtype=np.int64)
+        rolled[..., self.upper :, :] = direct[..., : self.direct_count, :]
+        for row, members in enumerate(self._member_arrays()):
+            rolled[..., row, :] = rolled[..., members, :].sum(axis=-2)
+        return rolled
+
+    def highest(self, direct: IntArray) -> IntArray:
+        """The highest of the direct rows below every row; -1 for rows with none.
+
+        Args:
+            direct: Shape (direct rows,), int64, >= -1.
+
+        Returns:
+            Shape (rows,), int64.
+        """
+        found = np.concatenate((np.full(self.upper, -1, dtype=np.int64), direct))
+        for row, members in enumerate(self._member_arrays()):
+            found[row] = found[members].max(initial=-1)
+        return found
+
+    def _member_arrays(self) -> list[npt.NDArray[np.intp] | slice]:
+        """For every upper row the rows below it; a slice where they lie side by side."""
+        if self._arrays is None:
+            self._arrays = [_rows_below(members, self.upper) for members in self._members]
+        return self._arrays
+
+    def _add_upper(self) -> None:
+        plan = self._plan
+        organization = {"organization": plan.organization}
+        self._add_upper_row(ScopeKind.ORGANIZATION, "organization", organization, plan.standard)
+        for entity in dict.fromkeys(contract.legal_entity for contract in plan.contracts):
+            lines = [line for owner, line in self._lines if owner.legal_entity == entity]
+            labels = {**organization, "legal_entity": entity}
+            standard = self._common_standard(lines)
+            self._add_upper_row(ScopeKind.LEGAL_ENTITY, f"legal_entity/{entity}", labels, standard)
+        for contract in plan.contracts:
+            labels = {
+                **organization,
+                "legal_entity": contract.legal_entity,
+                "contract": contract.id,
+            }
+            standard = self._common_standard(contract.lines)
+            self._add_upper_row(ScopeKind.CONTRACT, f"contract/{contract.id}", labels, standard)
+        for contract, line in self._lines:
+            labels = {
+                **organization,
+                "legal_entity": contract.legal_entity,
+                "contract": contract.id,
+                "line": line.name,
+            }
+            name = f"line/{contract.id}/{line.name}"
+            self._add_upper_row(ScopeKind.LINE, name, labels, line.standard)
+
+    def _common_standard(self, lines: Iterable[LinePlan]) -> Standard:
+        """The standard that all the lines share, or the organization's when they differ."""
+        found = {line.standard.id: line.standard for line in lines}
+        return next(iter(found.values())) if len(found) == 1 else self._plan.standard
+
+    def _add_upper_row(
+        self, kind: ScopeKind, name: str, labels: dict[str, str], standard: Standard
+    ) -> None:
+        self.scopes.append(Scope(len(self.scopes), kind, name, labels))
+        self.standards.append(standard)
+        self._members.append([])
+
+    def _add_row(
+        self,
+        kind: ScopeKind,
+        name: str,
+        labels: dict[str, str],
+        standard: Standard,
+        lines: tuple[tuple[str, str], ...] = (),
+    ) -> int:
+        scope_labels = {"organization": self._plan.organization, **labels}
+        self.scopes.append(Scope(len(self.scopes), kind, name, scope_labels, lines))
+        self.standards.append(standard)
+        self.thresholds_ms.append(threshold_ms(standard))
+        return len(self.scopes) - 1 - self.upper
+
+    def _add_queue(self, key: str) -> int:
+        serving = [
+            (contract, line)
+            for contract, line in self._lines
+            if key and any(fnmatchcase(key, pattern) for pattern in line.queues)
+        ]
+        standard = serving[0][1].standard if serving else self._plan.standard
+        labels = {"queue": key}
+        if len({contract.id for contract, _ in serving}) == 1:
+            contract, line = serving[0]
+            labels |= {"legal_entity": contract.legal_entity, "contract": contract.id}
+            if len(serving) == 1:
+                labels["line"] = line.name
+        pairs = tuple((contract.id, line.name) for contract, line in serving)
+        self._arrays = None
+        direct = self._add_row(ScopeKind.QUEUE, f"queue/{key}", labels, standard, pairs)
+        self._direct[key] = direct
+        above = {"organization"}
+        for contract, line in serving:
+            above.add(f"legal_entity/{contract.legal_entity}")
+            above.add(f"contract/{contract.id}")
+            above.add(f"line/{contract.id}/{line.name}")
+        for scope in self.scopes[: self.upper]:
+            if scope.name in above:
+                self._members[scope.row].append(direct)
+        return direct
+
+    def _exact_keys(self) -> Iterable[str]:
+        named = [*self._plan.queues, *(key for _, line in self._lines for key in line.queues)]
+        return [key for key in named if not _is_pattern(key)]
+
+    def _admit(self, key: str) -> int:
+        patterns = [*self._plan.queues, *(key for _, line in self._lines for key in line.queues)]
+        known = key and any(fnmatchcase(key, pattern) for pattern in patterns)
+        if not known or self._admitted >= self._plan.limits.queues:
+            return self.unconfigured
+        self._admitted += 1
+        return self._add_queue(key)
+
+
+def _is_pattern(key: str) -> bool:
+    return any(character in key for character in "*?[")
+
+
+def _rows_below(members: list[int], upper: int) -> npt.NDArray[np.intp] | slice:
+    if members and members[-1] - members[0] == len(members) - 1:
+        return slice(upper + members[0], upper + members[-1] + 1)
+    return np.array(members, dtype=np.intp) + upper

@@ -1,0 +1,315 @@
+"""Follows every call from its first event to its end, whatever the feed does to the events.
+
+Loss, duplication, disorder and re-entry are the normal case. A visit to a queue is known by source,
+call, queue and entry; it may begin with any event; what was inferred is corrected by what comes;
+the first end holds; ended calls are remembered for a while so that a late duplicate revives none.
+What `lifecycle.TRANSITIONS` prescribes is done in `visits.py`, what it counts is in `booking.py`;
+here calls are found, counted as made, expired and forgotten.
+
+Bounded: open calls, remembered calls and their age have limits, and whatever a limit discards is
+counted by reason.
+
+Pure: no I/O, no clock.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+
+from monitor.core.booking import Books
+from monitor.core.calls import UNKNOWN, Call, Visit, entered_ms, visits_of
+from monitor.core.events import EVIDENT_REASONS, Event
+from monitor.core.lifecycle import ACTIONS, Action, Kind, Stage
+from monitor.core.plan import Limits
+from monitor.core.visits import Outcome, VisitKeeper
+from monitor.core.waiting import WaitingRoom
+
+# Direct row of the queue, direct row of the site or -1, service-level threshold in ms.
+Place = tuple[int, int, int]
+
+
+class CallTracker:
+    """All calls in flight and those that ended lately.
+
+    Args:
+        books: Where contributions are booked.
+        waiting: Who is in the queue now.
+        limits: Bounds.
+        no_queue: Direct row of calls that reached no queue.
+        discards: Counts what was not counted, by reason.
+    """
+
+    def __init__(
+        self,
+        books: Books,
+        waiting: WaitingRoom,
+        limits: Limits,
+        no_queue: int,
+        discards: Counter[str],
+    ) -> None:
+        self._books = books
+        self._waiting = waiting
+        self._visits = VisitKeeper(books, waiting, discards)
+        self._limits = limits
+        self._no_queue = no_queue
+        self._discards = discards
+        self._calls: dict[str, dict[str, Call]] = {}
+        self._due: list[tuple[int, int, Call]] = []  # (when to look, serial, call)
+        self._ended: deque[tuple[int, Call]] = deque()  # (when to forget, call)
+        self._serial = 0
+        self.open_count = 0
+
+    @property
+    def ended_count(self) -> int:
+        """Ended calls that are remembered."""
+        return len(self._ended)
+
+    # -- events -------------------------------------------------------------------------------
+
+    def start(self, event: Event, at_ms: int, now_ms: int) -> None:
+        """The call reached the system; `at_ms` is the instant on the engine's time."""
+        call = self._call(event, now_ms)
+        if call.started_ms != UNKNOWN:
+            self._discards["duplicate"] += 1
+            return
+        call.started_ms = at_ms
+        first = _first_visit(call)
+        self._books.made(call, self._no_queue if first is None else first.row, at_ms)
+
+    def visit(self, kind: int, event: Event, at_ms: int, now_ms: int, place: Place) -> None:
+        """Something happened to a visit.
+
+        Args:
+            kind: A `Kind`.
+            event: The event; it names a call and a queue.
+            at_ms: Its instant on the engine's time (`event.at_ms` but for a skewed clock).
+            now_ms: When it was received.
+            place: Where it counts.
+        """
+        call = self._call(event, now_ms)
+        visit = call.visit
+        entry = event.entry
+        if visit is not None and (
+            visit.queue != event.queue or (entry is not None and entry != visit.entry)
+        ):
+            visit = _find_visit(call, event)
+        if visit is None:
+            self._begin(kind, call, event, at_ms, now_ms, place, entry or 1)
+            return
+        action = ACTIONS[visit.stage][kind]
+        if action == Action.REENTER and entry is None and event.at_ms > visit.ended_ts:
+            self._begin(kind, call, event, at_ms, now_ms, place, visit.entry + 1)
+            return
+        self._act(action, kind, call, visit, event, at_ms, now_ms)
+
+    def end_without_queue(self, kind: int, event: Event, at_ms: int, now_ms: int) -> None:
+        """An end that names no queue: that of the open visit, or of a call outside any queue."""
+        call = self._call(event, now_ms)
+        visit = call.visit
+        if visit is not None and visit.stage in (Stage.WAITING, Stage.TALKING):
+            self._act(ACTIONS[visit.stage][kind], kind, call, visit, event, at_ms, now_ms)
+            return
+        # A call that was taken out of a queue or passed on lives on, and may still be cut off.
+        cut_off = kind == Kind.DISCONNECTED and (
+            visit is not None and visit.end in (Kind.DEQUEUED, Kind.TRANSFERRED)
+        )
+        if call.ended or not (visit is None or cut_off):
+            self._discards["duplicate_end"] += 1
+            return
+        call.ended = True
+        self._books.end_outside(
+            self._no_queue, kind, at_ms, evident=event.reason in EVIDENT_REASONS
+        )
+        if visit is None:
+            self._count_unqueued(call, at_ms)
+        self._close(call, now_ms)
+
+    def reset(self, source: str, at_ms: int, now_ms: int) -> None:
+        """The source restarted: what was open there has no known end."""
+        for call in tuple(self._calls.get(source, {}).values()):
+            if call.forget_ms == UNKNOWN:
+                self._lapse(call, at_ms, now_ms, "reset")
+
+    def empty_queue(self, source: str, row: int, at_ms: int, now_ms: int) -> None:
+        """The source says that nobody waits in this queue: whoever we still hold there is gone."""
+        for call, visit in tuple(self._waiting.waiting_in(row)):
+            if call.source == source and visit.queued_ts < at_ms:
+                self._lapse(call, at_ms, now_ms, "gone_from_snapshot")
+
+    def expire(self, now_ms: int) -> None:
+        """End calls that have been silent for too long and forget those that ended long ago."""
+        while self._due and self._due[0][0] <= now_ms:
+            _, serial, call = heappop(self._due)
+            if call.forget_ms != UNKNOWN:
+                continue
+            due_ms = call.touched_ms + self._limits.call_age_ms
+            if due_ms <= now_ms:
+                self._lapse(call, now_ms, now_ms, "expired")
+            else:
+                heappush(self._due, (due_ms, serial, call))
+        ended = self._ended
+        while ended and (ended[0][0] <= now_ms or len(ended) > self._limits.ended_calls):
+            forget_ms, call = ended.popleft()
+            if call.forget_ms == forget_ms:
+                self._calls[call.source].pop(call.call_id, None)
+
+    def next_due_ms(self) -> int | None:
+        """When `expire` will have something to do if nothing more arrives; None for never."""
+        candidates = [self._due[0][0]] if self._due else []
+        if self._ended:
+            candidates.append(self._ended[0][0])
+        return min(candidates, default=None)
+
+    # -- state --------------------------------------------------------------------------------
+
+    def calls(self) -> Iterator[Call]:
+        """All calls that are held, open and ended."""
+        for of_source in self._calls.values():
+            yield from of_source.values()
+
+    def remembered(self) -> list[tuple[int, Call]]:
+        """Ended calls with the instant at which each is forgotten, in that order."""
+        return list(self._ended)
+
+    def restore(self, calls: list[Call], ended: list[tuple[int, Call]]) -> None:
+        """Take over what `calls` and `remembered` gave before."""
+        for call in sorted(calls, key=lambda call: call.serial):
+            self._calls.setdefault(call.source, {})[call.call_id] = call
+            self._serial = max(self._serial, call.serial + 1)
+            if call.forget_ms == UNKNOWN:
+                self.open_count += 1
+                due_ms = call.touched_ms + self._limits.call_age_ms
+                self._due.append((due_ms, call.serial, call))
+            for visit in visits_of(call):
+                if visit.stage == Stage.WAITING:
+                    self._waiting.enter(call, visit)
+        heapify(self._due)
+        self._ended.extend(ended)
+
+    # -- one call -----------------------------------------------------------------------------
+
+    def _call(self, event: Event, now_ms: int) -> Call:
+        of_source = self._calls.get(event.source)
+        if of_source is None:
+            of_source = self._calls[event.source] = {}
+        call_id = event.call_id
+        assert call_id is not None
+        call = of_source.get(call_id)
+        if call is not None:
+            call.touched_ms = now_ms
+            return call
+        call = of_source[call_id] = Call(event.source, call_id, self._serial, now_ms)
+        heappush(self._due, (now_ms + self._limits.call_age_ms, self._serial, call))
+        self._serial += 1
+        self.open_count += 1
+        if self.open_count > self._limits.open_calls:
+            self._evict(call, now_ms)
+        return call
+
+    def _begin(
+        self,
+        kind: int,
+        call: Call,
+        event: Event,
+        at_ms: int,
+        now_ms: int,
+        place: Place,
+        entry: int,
+    ) -> None:
+        """Begin a visit with whatever event is the first that is seen of it."""
+        assert event.queue is not None
+        visit = Visit(event.queue, entry, place[0], place[1], place[2], at_ms)
+        if call.visit is not None:
+            call.older = [*(call.older or ()), call.visit]
+        call.visit = visit
+        self._reopen(call, now_ms)
+        self._act(ACTIONS[Stage.NEW][kind], kind, call, visit, event, at_ms, now_ms)
+
+    def _act(
+        self,
+        action: int,
+        kind: int,
+        call: Call,
+        visit: Visit,
+        event: Event,
+        at_ms: int,
+        now_ms: int,
+    ) -> None:
+        outcome = self._visits.act(action, kind, call, visit, event, at_ms)
+        if outcome in (Outcome.ENTERED, Outcome.ENTERED_AND_ENDED):
+            if visit.end == UNKNOWN:
+                self._reopen(call, now_ms)
+            self._count_call(call)
+        if outcome >= Outcome.ENDED and not _is_open(call):
+            self._close(call, now_ms)
+
+    def _count_call(self, call: Call) -> None:
+        """Count the call as made, and as belonging to the queue that it entered first."""
+        first = _first_visit(call)
+        assert first is not None
+        entered = entered_ms(first)
+        made_ms = entered if call.started_ms == UNKNOWN else call.started_ms
+        if call.made_ms != made_ms or call.made_row != first.row:
+            self._books.made(call, first.row, made_ms)
+        self._books.assigned(call, first.row, entered)
+
+    def _count_unqueued(self, call: Call, at_ms: int) -> None:
+        if call.made_ms == UNKNOWN:
+            self._books.made(call, self._no_queue, at_ms)
+        self._books.assigned(call, self._no_queue, at_ms)
+
+    def _close(self, call: Call, now_ms: int) -> None:
+        """The call is over unless something still comes."""
+        if call.forget_ms == UNKNOWN:
+            self.open_count -= 1
+        call.forget_ms = now_ms + self._limits.ended_for_ms
+        self._ended.append((call.forget_ms, call))
+
+    def _reopen(self, call: Call, now_ms: int) -> None:
+        if call.forget_ms == UNKNOWN:
+            return
+        call.forget_ms = UNKNOWN
+        self.open_count += 1
+        heappush(self._due, (now_ms + self._limits.call_age_ms, call.serial, call))
+
+    def _lapse(self, call: Call, at_ms: int, now_ms: int, reason: str) -> None:
+        """End a call of which no end is known."""
+        self._discards[reason] += 1
+        for visit in visits_of(call):
+            if visit.stage in (Stage.WAITING, Stage.TALKING):
+                self._visits.lapse(visit, at_ms)
+        if call.visit is None:
+            call.ended = True
+            self._books.end_outside(self._no_queue, Kind.LAPSE, at_ms, evident=False)
+            self._count_unqueued(call, at_ms)
+        self._close(call, now_ms)
+
+    def _evict(self, newcomer: Call, now_ms: int) -> None:
+        while self._due:
+            due = heappop(self._due)
+            if due[2] is newcomer:
+                heappush(self._due, due)
+                return
+            if due[2].forget_ms == UNKNOWN:
+                self._lapse(due[2], now_ms, now_ms, "too_many_open_calls")
+                return
+
+
+def _is_open(call: Call) -> bool:
+    return any(visit.stage in (Stage.WAITING, Stage.TALKING) for visit in visits_of(call))
+
+
+def _first_visit(call: Call) -> Visit | None:
+    """The visit that began first."""
+    if call.older is None:
+        return call.visit
+    return min(visits_of(call), key=entered_ms)
+
+
+def _find_visit(call: Call, event: Event) -> Visit | None:
+    """The visit that an event belongs to; the latest of its queue when it does not count."""
+    found = None
+    for visit in visits_of(call):
+        if visit.queue == event.queue and event.entry in (None, visit.entry):
+            found = visit
+    return found

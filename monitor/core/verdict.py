@@ -1,0 +1,149 @@
+"""Verdicts: a measure against the limit of the standard that binds a scope.
+
+Compared as integers (`numerator * 1000 >= denominator * limit`), so that exactly 80 %, 5 % and
+120 s pass. On fewer calls than the plan's minimum the verdict is `insufficient`: that is neither
+met nor breached, whatever the figure says.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.core import measures
+from monitor.core.scopes import ScopeTable
+from monitor.core.snapshot import IntArray, Snapshot, Verdict, VerdictState
+from monitor.core.standards import Formula, Measure, Requirement
+
+MEASURES: Final = tuple(Measure)
+_PER_MILLE: Final = 1000
+States = npt.NDArray[np.int8]
+
+
+class Judge:
+    """Judges all scopes at once, each by its own standard.
+
+    Args:
+        table: The scopes; a queue that is admitted later is judged after `refresh`.
+        min_calls: A verdict on fewer calls is insufficient.
+    """
+
+    def __init__(self, table: ScopeTable, min_calls: int) -> None:
+        self._table = table
+        self._min_calls = min_calls
+        self._limits: dict[Measure, IntArray] = {}
+        self._formulas: dict[Formula, npt.NDArray[np.intp]] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take up rows that were added to the table."""
+        for measure in MEASURES:
+            found = [standard.requirement(measure) for standard in self._table.standards]
+            self._limits[measure] = np.array(
+                [-1 if requirement is None else requirement.limit for requirement in found],
+                dtype=np.int64,
+            )
+        rows_of: dict[Formula, list[int]] = {}
+        for row, standard in enumerate(self._table.standards):
+            requirement = standard.requirement(Measure.SERVICE_LEVEL)
+            formula = Formula.F3 if requirement is None else requirement.formula
+            rows_of.setdefault(formula, []).append(row)
+        self._formulas = {
+            formula: np.array(rows, dtype=np.intp) for formula, rows in rows_of.items()
+        }
+
+    def limit(self, measure: Measure, rows: npt.NDArray[np.intp]) -> IntArray:
+        """Limits of rows, in the unit of `Requirement.limit`; -1 where there is none."""
+        return self._limits[measure][rows]
+
+    def service_level(self, counts: IntArray) -> measures.Pair:
+        """Service level of every row by its own formula. `counts`: shape (..., rows, fields)."""
+        if len(self._formulas) == 1:
+            return measures.service_level(next(iter(self._formulas)), counts)
+        numerator = np.zeros(counts.shape[:-1], dtype=np.int64)
+        denominator = np.zeros(counts.shape[:-1], dtype=np.int64)
+        for formula, rows in self._formulas.items():
+            above, below = measures.service_level(formula, counts[..., rows, :])
+            numerator[..., rows], denominator[..., rows] = above, below
+        return numerator, denominator
+
+    def pair(self, measure: Measure, counts: IntArray) -> measures.Pair:
+        """Numerator and denominator that are judged. `counts`: shape (..., rows, fields)."""
+        if measure is Measure.SERVICE_LEVEL:
+            return self.service_level(counts)
+        if measure is Measure.AVERAGE_HOLD:
+            return measures.average_hold(counts)
+        band, ended = measures.disconnects(counts)
+        return band[measures.DEFAULT], ended
+
+    def states(self, measure: Measure, pair: measures.Pair, limits: IntArray) -> States:
+        """Verdicts on pairs against limits; `insufficient` where there is no limit."""
+        numerator, denominator = pair
+        passes = passing(measure, numerator, denominator, limits)
+        states = np.where(passes, np.int8(VerdictState.MET), np.int8(VerdictState.BREACHED))
+        too_few = (denominator < self._min_calls) | (limits < 0)
+        states[np.broadcast_to(too_few, states.shape)] = VerdictState.INSUFFICIENT
+        return states.astype(np.int8)
+
+    def explain(self, snapshot: Snapshot, row: int) -> Sequence[Verdict]:
+        """Every verdict on one scope, with what stands behind it, window by window."""
+        standard = self._table.standards[row]
+        requirements = [standard.requirement(measure) for measure in MEASURES]
+        return [
+            self._explain(snapshot, row, window, requirement)
+            for requirement in requirements
+            if requirement is not None
+            for window in range(len(snapshot.windows_ms))
+        ]
+
+    def _explain(
+        self, snapshot: Snapshot, row: int, window: int, requirement: Requirement
+    ) -> Verdict:
+        measure = requirement.measure
+        counts = snapshot.counts[window, row]
+        limit = np.int64(requirement.limit)
+        formula = requirement.formula if measure is Measure.SERVICE_LEVEL else None
+        if formula is None:
+            numerator, denominator = self.pair(measure, counts)
+        else:
+            numerator, denominator = measures.service_level(formula, counts)
+        above, below = int(numerator), int(denominator)
+        state = VerdictState(int(snapshot.verdicts[MEASURES.index(measure), window, row]))
+        passes = bool(passing(measure, numerator, denominator, limit))
+        flipped = []
+        if formula is not None and below:
+            for other in Formula:
+                pair = measures.service_level(other, counts)
+                if int(pair[1]) and bool(passing(measure, *pair, limit)) != passes:
+                    flipped.append(other)
+        scale = 1 if measure is not Measure.AVERAGE_HOLD else _PER_MILLE
+        return Verdict(
+            measure=measure,
+            window_ms=snapshot.windows_ms[window],
+            state=state,
+            value=above / below / scale if below else None,
+            limit=requirement.limit / _PER_MILLE,
+            numerator=above,
+            denominator=below,
+            interval=None if scale != 1 else measures.wilson_interval(above, below),
+            formula=formula,
+            flipped_by=tuple(flipped),
+            clause=requirement.clause,
+        )
+
+
+def passing(
+    measure: Measure,
+    numerator: IntArray | np.int64,
+    denominator: IntArray | np.int64,
+    limits: IntArray | np.int64,
+) -> npt.NDArray[np.bool_]:
+    """Whether the measure keeps its limit; exactly at the limit passes. Shapes broadcast."""
+    if measure is Measure.SERVICE_LEVEL:
+        return np.asarray(numerator * _PER_MILLE >= denominator * limits)
+    if measure is Measure.DISCONNECT_RATIO:
+        return np.asarray(numerator * _PER_MILLE <= denominator * limits)
+    return np.asarray(numerator <= denominator * limits)
