@@ -41,6 +41,12 @@ class OpenSecond:
         self.cells: list[int] = []
         self.amounts: list[int] = []
 
+    def copy(self) -> "OpenSecond":
+        """The same additions, apart."""
+        copied = OpenSecond()
+        copied.extend(self)
+        return copied
+
     def extend(self, other: "OpenSecond") -> None:
         """Add all that is in `other`."""
         self.plus += other.plus

@@ -63,6 +63,9 @@ class Engine:
 
     Args:
         plan: What is watched.
+
+    Attributes:
+        shown_lifetime: Shape (direct rows, fields), int64: lifetime totals as they were last shown.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -86,7 +89,7 @@ class Engine:
         self.sources: dict[str, SourceState] = {name: SourceState() for name in plan.sources}
         self._places: dict[tuple[str, str, str | None], Place] = {}
         self._rows_seen = self.table.direct_count
-        self._shown_lifetime: IntArray = np.zeros_like(self.ring.lifetime)
+        self.shown_lifetime: IntArray = np.zeros_like(self.ring.lifetime)
 
     # -- inputs -------------------------------------------------------------------------------
 
@@ -167,6 +170,13 @@ class Engine:
         if due_ms is not None:
             found.append(-(-due_ms // SECOND_MS) * SECOND_MS)
         return max((closed_s + 1) * SECOND_MS, min(found, default=2**62))
+
+    def admit(self, queue: str) -> int:
+        """Direct row of a queue, which a pattern may admit now; `unconfigured` if nothing does."""
+        row = self.table.queue_row(queue)
+        if self.table.direct_count > self._rows_seen:
+            self._grow()
+        return row
 
     # -- outputs ------------------------------------------------------------------------------
 
@@ -254,8 +264,8 @@ class Engine:
         A counter that goes down reads as a restart in Prometheus; one that waits until it is
         overtaken is right again as soon as that many more calls were late.
         """
-        self._shown_lifetime = np.maximum(self._shown_lifetime, self.ring.lifetime)
-        return self.table.roll_up(self._shown_lifetime)
+        self.shown_lifetime = np.maximum(self.shown_lifetime, self.ring.lifetime)
+        return self.table.roll_up(self.shown_lifetime)
 
     def _waiting_now(self, at_ms: int) -> tuple[IntArray, IntArray, IntArray]:
         """Waiting calls, their waits so far, and the longest wait (-1 for none), of every row."""
@@ -281,9 +291,7 @@ class Engine:
     def _find_place(self, key: tuple[str, str, str | None]) -> Place:
         source, queue, site = key
         name = self.plan.aliases.get(source, {}).get(queue, queue)
-        row = self.table.queue_row(name)
-        if self.table.direct_count > self._rows_seen:
-            self._grow()
+        row = self.admit(name)
         site_row = UNKNOWN if site is None else self.table.site_row(site)
         place = (row, site_row, self.table.thresholds_ms[row])
         if len(self._places) < _PLACES_KEPT:
@@ -294,8 +302,8 @@ class Engine:
         self._rows_seen = rows = self.table.direct_count
         self.ring.grow(rows)
         self.waiting.grow(rows)
-        self._shown_lifetime = np.pad(
-            self._shown_lifetime, ((0, rows - self._shown_lifetime.shape[0]), (0, 0))
+        self.shown_lifetime = np.pad(
+            self.shown_lifetime, ((0, rows - self.shown_lifetime.shape[0]), (0, 0))
         )
         self.judge.refresh()
         self.alert_book.refresh()

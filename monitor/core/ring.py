@@ -21,6 +21,7 @@ Pure: no I/O, no clock.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -35,6 +36,22 @@ _HOUR_S: Final = HOUR_MS // SECOND_MS
 _MINUTE_S: Final = 60
 # A second that is still amended from time to time is not worth a new block each time.
 _AMENDED_FOR_S: Final = 300
+
+
+@dataclass(slots=True)
+class RingState:
+    """The contents of a ring, for a checkpoint. Attributes as in `WindowRing`."""
+
+    windows_s: tuple[int, ...]
+    closed_s: int
+    first_minute: int
+    beyond: int
+    sums: IntArray
+    lifetime: IntArray
+    seconds: dict[int, Block]
+    minutes: dict[int, Block]
+    opened: dict[int, OpenSecond]
+    amended: dict[int, OpenSecond]
 
 
 class WindowRing:
@@ -122,6 +139,51 @@ class WindowRing:
                 leaving = [(minute + 1) * _MINUTE_S + window for minute in minutes]
             candidates.extend(second for second in leaving if second > self.closed_s)
         return min(candidates, default=None)
+
+    def state(self) -> "RingState":
+        """Everything that a restart must not lose. Blocks are shared, the rest is copied."""
+        return RingState(
+            windows_s=self.windows_s,
+            closed_s=self.closed_s,
+            first_minute=self._first_minute,
+            beyond=self.beyond,
+            sums=self.sums.copy(),
+            lifetime=self.lifetime.copy(),
+            seconds=dict(self._seconds),
+            minutes=dict(self._minutes),
+            opened={second: opened.copy() for second, opened in self.opened.items()},
+            amended={second: opened.copy() for second, opened in self._amended.items()},
+        )
+
+    def restore(self, state: "RingState") -> None:
+        """Take over what `state` gave, for the same rows; windows may have been added."""
+        assert state.lifetime.shape == self.lifetime.shape
+        self.closed_s, self._first_minute = state.closed_s, state.first_minute
+        self.beyond, self.lifetime = state.beyond, state.lifetime
+        self._seconds, self._minutes = state.seconds, state.minutes
+        self.opened, self._amended = state.opened, state.amended
+        for index, window in enumerate(self.windows_s):
+            if window in state.windows_s:
+                self.sums[index] = state.sums[state.windows_s.index(window)]
+            else:
+                self._sum_up(index, window)
+
+    def _sum_up(self, index: int, window: int) -> None:
+        """Sum a window from what is held."""
+        sums = self.sums[index].reshape(-1)
+        size = self.lifetime.size
+        start = self.closed_s - window
+        if window > _HOUR_S:
+            start = start // _MINUTE_S * _MINUTE_S
+            for minute, block in self._minutes.items():
+                if minute * _MINUTE_S >= start:
+                    blocks.add(sums, block)
+        for second, block in self._seconds.items():
+            if second >= start:
+                blocks.add(sums, block)
+        for second, opened in self._amended.items():
+            if second >= start:
+                blocks.add(sums, blocks.close(opened, size))
 
     # -- adding -------------------------------------------------------------------------------
 

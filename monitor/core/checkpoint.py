@@ -1,0 +1,227 @@
+"""A checkpoint: the engine's whole state as bytes, and back.
+
+A restart must go on as if nothing had happened, so everything that can influence a later figure is
+in here: open calls, remembered calls, all blocks of the windows, alerts, counters. Rows and windows
+are stored by name. So a checkpoint survives a change of the configuration: a queue that is no
+longer configured goes on as `unconfigured`, a new window is summed from the blocks.
+
+The blocks, by far the largest part, never change once they are made. They are handed out as a
+callable that encodes them later, on another thread; all the rest is encoded at once.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from monitor.core import block as blocks
+from monitor.core.alerts import LiveAlert
+from monitor.core.block import Block, OpenSecond
+from monitor.core.calls import UNKNOWN, Call, visits_of
+from monitor.core.engine import Engine, SourceState
+from monitor.core.fields import FIELD_COUNT, FIELDS
+from monitor.core.plan import Plan
+from monitor.core.ring import RingState
+from monitor.core.snapshot import IntArray, ScopeKind
+
+_VERSION: Final = 1
+_QUEUE: Final = "queue/"
+
+Parts = Mapping[str, bytes | Callable[[], bytes]]
+_Lists = tuple[list[int], list[int], list[int], list[int]]
+_Packed = tuple[int, list[tuple[str, bytes]]]
+
+
+class CheckpointError(Exception):
+    """The bytes are no checkpoint that this version can read; the text says why."""
+
+
+class _State(msgspec.Struct):
+    version: int
+    fields: list[str]
+    rows: list[str]
+    windows_s: tuple[int, ...]
+    closed_s: int
+    first_minute: int
+    beyond: int
+    opened: dict[int, _Lists]
+    amended: dict[int, _Lists]
+    calls: list[Call]
+    ended: list[tuple[int, int]]
+    alerts: list[LiveAlert]
+    agents: list[tuple[str, str, int, str]]
+    sources: dict[str, SourceState]
+    discards: dict[str, int]
+
+
+def take(engine: Engine) -> Parts:
+    """The state of `engine` as named parts; callables may be called on another thread."""
+    ring = engine.ring.state()
+    calls = list(engine.tracker.calls())
+    index_of = {id(call): index for index, call in enumerate(calls)}
+    state = _State(
+        version=_VERSION,
+        fields=list(FIELDS),
+        rows=_direct_names(engine),
+        windows_s=ring.windows_s,
+        closed_s=ring.closed_s,
+        first_minute=ring.first_minute,
+        beyond=ring.beyond,
+        opened=_as_lists(ring.opened),
+        amended=_as_lists(ring.amended),
+        calls=calls,
+        ended=[
+            (forget_ms, index_of[id(call)])
+            for forget_ms, call in engine.tracker.remembered()
+            if id(call) in index_of
+        ],
+        alerts=engine.alert_book.state(),
+        agents=engine.agents.state(),
+        sources=engine.sources,
+        discards=dict(engine.discards),
+    )
+    return {
+        "state": msgspec.msgpack.encode(state),
+        "sums": ring.sums.tobytes(),
+        "lifetime": ring.lifetime.tobytes(),
+        "shown": engine.shown_lifetime.tobytes(),
+        "seconds": lambda: _pack(ring.seconds),
+        "minutes": lambda: _pack(ring.minutes),
+    }
+
+
+def restore(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
+    """An engine for `plan` that goes on where the checkpoint was taken.
+
+    Raises:
+        CheckpointError: The parts are damaged or of another version.
+    """
+    try:
+        state = msgspec.msgpack.decode(parts["state"], type=_State)
+        seconds, minutes = _unpack(parts["seconds"]), _unpack(parts["minutes"])
+        arrays = {name: np.frombuffer(parts[name], dtype=np.int64) for name in _ARRAYS}
+    except (KeyError, ValueError, msgspec.MsgspecError) as fault:
+        raise CheckpointError(f"the checkpoint cannot be read: {fault}") from fault
+    if state.version != _VERSION or state.fields != list(FIELDS):
+        raise CheckpointError("the checkpoint was written by another version of the program")
+    engine = Engine(plan)
+    mapping = _row_mapping(engine, state.rows)
+    rows = engine.table.direct_count
+    old_shape = (len(state.rows), FIELD_COUNT)
+    engine.ring.restore(
+        RingState(
+            windows_s=state.windows_s,
+            closed_s=state.closed_s,
+            first_minute=state.first_minute,
+            beyond=state.beyond,
+            sums=_moved(arrays["sums"].reshape(-1, *old_shape), mapping, rows),
+            lifetime=_moved(arrays["lifetime"].reshape(old_shape), mapping, rows),
+            seconds=_moved_blocks(seconds, mapping, rows),
+            minutes=_moved_blocks(minutes, mapping, rows),
+            opened=_moved_lists(state.opened, mapping),
+            amended=_moved_lists(state.amended, mapping),
+        )
+    )
+    engine.shown_lifetime = _moved(arrays["shown"].reshape(old_shape), mapping, rows)
+    for call in state.calls:
+        call.made_row = int(mapping[call.made_row])
+        call.assigned_row = int(mapping[call.assigned_row])
+        for visit in visits_of(call):
+            visit.row = int(mapping[visit.row])
+            if visit.site_row != UNKNOWN:
+                visit.site_row = int(mapping[visit.site_row])
+    engine.tracker.restore(
+        state.calls, [(forget_ms, state.calls[index]) for forget_ms, index in state.ended]
+    )
+    engine.alert_book.restore(state.alerts)
+    engine.agents.restore(state.agents)
+    engine.discards.update(state.discards)
+    for name, source in state.sources.items():
+        if name in engine.sources or not plan.sources:
+            engine.sources[name] = source
+    return engine
+
+
+_ARRAYS: Final = ("sums", "lifetime", "shown")
+
+
+def _direct_names(engine: Engine) -> list[str]:
+    return [scope.name for scope in engine.table.scopes[engine.table.upper :]]
+
+
+def _row_mapping(engine: Engine, names: list[str]) -> npt.NDArray[np.int64]:
+    """New direct row of every old one. What is not configured any more is `unconfigured`."""
+    mapping = []
+    for name in names:
+        if name.startswith(_QUEUE):
+            mapping.append(engine.admit(name.removeprefix(_QUEUE)))
+        else:
+            row = engine.table.site_row(name.removeprefix(f"{ScopeKind.SITE}/"))
+            mapping.append(engine.table.unconfigured if row == UNKNOWN else row)
+    return np.array(mapping, dtype=np.int64)
+
+
+def _moved(old: IntArray, mapping: npt.NDArray[np.int64], rows: int) -> IntArray:
+    """Counts of shape (..., old rows, fields) in the new rows."""
+    new = np.zeros((*old.shape[:-2], rows, old.shape[-1]), dtype=np.int64)
+    for source, target in enumerate(mapping.tolist()):
+        new[..., target, :] += old[..., source, :]
+    return new
+
+
+def _moved_blocks(
+    held: dict[int, Block], mapping: npt.NDArray[np.int64], rows: int
+) -> dict[int, Block]:
+    if np.array_equal(mapping, np.arange(mapping.size)):
+        return held
+    moved = {}
+    for key, block in held.items():
+        dense = np.zeros(mapping.size * FIELD_COUNT, dtype=np.int64)
+        blocks.add(dense, block)
+        shaped = _moved(dense.reshape(mapping.size, FIELD_COUNT), mapping, rows)
+        moved[key] = blocks.from_dense(shaped.reshape(-1))
+    return moved
+
+
+def _as_lists(seconds: dict[int, OpenSecond]) -> dict[int, _Lists]:
+    return {
+        second: (opened.plus, opened.minus, opened.cells, opened.amounts)
+        for second, opened in seconds.items()
+    }
+
+
+def _moved_lists(
+    seconds: dict[int, _Lists], mapping: npt.NDArray[np.int64]
+) -> dict[int, OpenSecond]:
+    def moved(cells: list[int]) -> list[int]:
+        return [
+            int(mapping[row]) * FIELD_COUNT + field
+            for row, field in (divmod(cell, FIELD_COUNT) for cell in cells)
+        ]
+
+    found = {}
+    for second, (plus, minus, cells, amounts) in seconds.items():
+        opened = found[second] = OpenSecond()
+        opened.plus, opened.minus = moved(plus), moved(minus)
+        opened.cells, opened.amounts = moved(cells), amounts
+    return found
+
+
+def _pack(held: dict[int, Block]) -> bytes:
+    packed: list[_Packed] = [
+        (key, [(part.dtype.str, part.tobytes()) for part in block]) for key, block in held.items()
+    ]
+    return msgspec.msgpack.encode(packed)
+
+
+def _unpack(body: bytes) -> dict[int, Block]:
+    packed = msgspec.msgpack.decode(body, type=list[_Packed])
+    found: dict[int, Block] = {}
+    for key, parts in packed:
+        one, two, three, four = (np.frombuffer(data, dtype=kind) for kind, data in parts)
+        found[key] = (one, two, three, four)
+    return found
