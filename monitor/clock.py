@@ -29,6 +29,14 @@ class Clock:
         self._latest_ms = max(self._latest_ms, self.origin_ms + int(elapsed * self.speed))
         return self._latest_ms
 
+    def not_before(self, at_ms: int) -> None:
+        """Show no instant before `at_ms`: a state that was restored has been there already."""
+        self._latest_ms = max(self._latest_ms, at_ms)
+
+    def wall_now_ms(self) -> int:
+        """Now on the wall."""
+        return self._read()
+
     def wall_ms(self, at_ms: int) -> int:
         """The wall's instant when this clock shows `at_ms`."""
         return self.origin_ms + int((at_ms - self.origin_ms) / self.speed)

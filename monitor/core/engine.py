@@ -12,7 +12,7 @@ Pure: no I/O, no clock.
 """
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -170,6 +170,20 @@ class Engine:
         if due_ms is not None:
             found.append(-(-due_ms // SECOND_MS) * SECOND_MS)
         return max((closed_s + 1) * SECOND_MS, min(found, default=2**62))
+
+    def advance(self, until_ms: int) -> Iterator[tuple[int, list[Alert]]]:
+        """Do every tick that can change anything, up to the whole second of `until_ms`.
+
+        Yields:
+            The instant of each tick and the alerts whose state it has changed; the caller may do
+            other work in between, but must not apply events that were received later.
+        """
+        last_ms = until_ms // SECOND_MS * SECOND_MS
+        if self.ring.closed_s >= 0:
+            while (tick_ms := self.next_tick_ms()) < last_ms:
+                yield tick_ms, self.on_tick(tick_ms)
+        if self.ring.closed_s * SECOND_MS < last_ms:
+            yield last_ms, self.on_tick(last_ms)
 
     def admit(self, queue: str) -> int:
         """Direct row of a queue, which a pattern may admit now; `unconfigured` if nothing does."""

@@ -96,6 +96,9 @@ class CallTracker:
         if visit is None:
             self._begin(kind, call, event, at_ms, now_ms, place, entry or 1)
             return
+        if call.older is not None and entry is None and _is_repeated(call.older, kind, event):
+            self._discards["duplicate" if kind == Kind.ANSWERED else "duplicate_end"] += 1
+            return
         action = ACTIONS[visit.stage][kind]
         if action == Action.REENTER and entry is None and event.at_ms > visit.ended_ts:
             self._begin(kind, call, event, at_ms, now_ms, place, visit.entry + 1)
@@ -235,7 +238,9 @@ class CallTracker:
         at_ms: int,
         now_ms: int,
     ) -> None:
-        outcome = self._visits.act(action, kind, call, visit, event, at_ms)
+        is_known = visit.queued_ms != UNKNOWN or visit.stage == Stage.NEW
+        step = self._visits.act if is_known else self._visits.learn
+        outcome = step(action, kind, call, visit, event, at_ms)
         if outcome in (Outcome.ENTERED, Outcome.ENTERED_AND_ENDED):
             if visit.end == UNKNOWN:
                 self._reopen(call, now_ms)
@@ -304,6 +309,21 @@ def _first_visit(call: Call) -> Visit | None:
     if call.older is None:
         return call.visit
     return min(visits_of(call), key=entered_ms)
+
+
+def _is_repeated(older: list[Visit], kind: int, event: Event) -> bool:
+    """Whether an event without an entry tells again what is known of an earlier visit.
+
+    Without this, an end that is delivered twice would end the next visit to the same queue.
+    """
+    return any(
+        visit.queue == event.queue
+        and (
+            (kind == Kind.ANSWERED and visit.answered_ts == event.at_ms)
+            or (kind == visit.end and visit.ended_ts == event.at_ms)
+        )
+        for visit in older
+    )
 
 
 def _find_visit(call: Call, event: Event) -> Visit | None:

@@ -17,7 +17,7 @@ from enum import IntEnum
 from typing import Final
 
 from monitor.core.booking import BOOK, UNBOOK, Books, is_late
-from monitor.core.calls import UNKNOWN, Call, Visit
+from monitor.core.calls import UNKNOWN, Call, Visit, entered_ms
 from monitor.core.events import EVIDENT_REASONS, Event
 from monitor.core.lifecycle import Action, Kind, Stage
 from monitor.core.plan import MINUTE_MS
@@ -92,6 +92,24 @@ class VisitKeeper:
         if action == Action.AMEND_END:
             return self._real_end(kind, visit, event, at_ms)
         return self._refuse("contradictory" if action == Action.CONTRADICT else "duplicate_end")
+
+    def learn(
+        self, action: int, kind: int, call: Call, visit: Visit, event: Event, at_ms: int
+    ) -> Outcome:
+        """As `act`, for a visit whose beginning is unknown: any further event may tell it."""
+        before_ms = visit.first_ms
+
+        def facts() -> None:
+            visit.first_ms = min(visit.first_ms, at_ms)
+            if _carried(event.queued_ms, event.at_ms):
+                assert event.queued_ms is not None
+                self._set_queued(visit, event.queued_ms, at_ms - event.at_ms + event.queued_ms)
+
+        self._amend(visit, facts)
+        outcome = self.act(action, kind, call, visit, event, at_ms)
+        if entered_ms(visit) == before_ms:
+            return outcome
+        return Outcome.ENTERED_AND_ENDED if outcome == Outcome.ENDED else Outcome.ENTERED
 
     def lapse(self, visit: Visit, at_ms: int) -> None:
         """End an open visit of which no end is known."""
@@ -173,9 +191,10 @@ class VisitKeeper:
             return self._refuse("contradictory")
 
         def facts() -> None:
+            if visit.waited_given:
+                visit.wait_ms, visit.wait_given = visit.waited_ms, True
             visit.stage, visit.waited_ms, visit.waited_given = Stage.FINISHED, UNKNOWN, False
             self._set_answer(visit, event, at_ms)
-            visit.stage = Stage.FINISHED
 
         self._amend(visit, facts)
         return Outcome.KEPT

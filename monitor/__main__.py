@@ -1,0 +1,5 @@
+"""`python -m monitor` is `callcenter-monitor`."""
+
+from monitor.cli import main
+
+main()

@@ -1,0 +1,91 @@
+"""The configuration as the core sees it.
+
+Pure: no I/O, no clock.
+"""
+
+from dataclasses import replace
+
+from monitor.config.alerting import AlertRule
+from monitor.config.contracts import Contract, Line
+from monitor.config.model import Config
+from monitor.core.plan import ContractPlan, Limits, LinePlan, Plan, RulePlan
+from monitor.core.presets import PRESETS
+from monitor.core.standards import Formula, Measure, Standard
+
+
+def to_plan(config: Config) -> Plan:
+    """What the engine has to know of `config`."""
+    limits = config.limits
+    return Plan(
+        organization=config.organization,
+        standard=_standard(config.standard, config.verdicts.formula),
+        windows_ms=config.windows_ms,
+        contracts=tuple(_contract(contract, config) for contract in config.contracts),
+        queues=config.queues,
+        sites=config.sites,
+        rules=tuple(map(_rule, config.alerts.rules or ())),
+        sources=tuple(source.name for source in config.sources),
+        aliases={source.name: dict(source.queues) for source in config.sources if source.queues},
+        min_calls=config.verdicts.min_calls,
+        short_abandon_ms=config.verdicts.short_abandon_ms,
+        limits=Limits(
+            open_calls=limits.open_calls,
+            ended_calls=limits.ended_calls,
+            ended_for_ms=limits.ended_for_ms,
+            call_age_ms=limits.call_age_ms,
+            queues=limits.queues,
+            agents=limits.agents,
+            skew_ms=limits.skew_ms,
+            past_ms=limits.past_ms,
+        ),
+    )
+
+
+def _contract(contract: Contract, config: Config) -> ContractPlan:
+    return ContractPlan(
+        id=contract.id,
+        name=contract.name,
+        legal_entity=contract.legal_entity,
+        lines=tuple(_line(line, config) for line in contract.lines),
+        members=contract.members,
+        service_areas=contract.service_areas,
+    )
+
+
+def _line(line: Line, config: Config) -> LinePlan:
+    return LinePlan(
+        name=line.name,
+        kind=line.kind,
+        queues=line.queues,
+        standard=_standard(line.standard or config.standard, config.verdicts.formula),
+        shared=line.shared,
+        dnis=line.dnis,
+    )
+
+
+def _rule(rule: AlertRule) -> RulePlan:
+    return RulePlan(
+        name=rule.name,
+        measure=rule.measure,
+        window_ms=rule.window_ms,
+        for_ms=rule.for_ms,
+        clear_for_ms=rule.clear_for_ms,
+        severity=rule.severity,
+        scopes=rule.scopes,
+        clear=rule.clear,
+        no_data_for_ms=rule.no_data_for_ms,
+    )
+
+
+def _standard(name: str, formula: Formula | None) -> Standard:
+    """The preset, with the service level counted by `formula` when one is chosen."""
+    standard = PRESETS[name]
+    if formula is None:
+        return standard
+    requirements = tuple(
+        replace(requirement, formula=formula)
+        if requirement.measure is Measure.SERVICE_LEVEL
+        else requirement
+        for requirement in standard.requirements
+    )
+    return replace(standard, requirements=requirements)

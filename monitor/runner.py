@@ -1,0 +1,425 @@
+"""The one loop: take what has arrived, journal it, count it, acknowledge it; tick every second.
+
+    inbox ──batch──> decode ──> journal (durable) ──> acknowledge
+                        └─────> engine ──> snapshot ──> board, alerts
+
+A batch is handed to the journal and counted while the disk works; the broker is told only when the
+commit has returned, and no further batch is taken before. So what was acknowledged is on the disk,
+and what was not comes again. While a commit waits for a full disk the ticks go on: callers keep
+waiting and clocks keep running, whether or not we can write it down.
+
+A restart is `recover`: the last checkpoint, and the journal since it through the same engine, with
+the ticks between the batches exactly as they fell.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from monitor.clock import Clock
+from monitor.core import checkpoint
+from monitor.core.checkpoint import CheckpointError
+from monitor.core.engine import Engine
+from monitor.core.events import Event
+from monitor.core.plan import HOUR_MS, SECOND_MS, Plan
+from monitor.core.snapshot import Alert, Snapshot
+from monitor.formats import journal, topics
+from monitor.formats.normalized import NormalizedDecoder
+from monitor.sources.inbox import Inbox, Message
+from monitor.store.records import AlertRecord, JournalRecord, QuarantineRecord
+from monitor.store.store import Store
+
+_LOG = logging.getLogger(__name__)
+
+_EVENTS = "events"
+_TAKE_MESSAGES = 10_000
+_TAKE_BYTES = 16 * 2**20
+# The loop serves the page and the metrics too: after this long it gives way.
+_SLICE_S = 0.010
+# With a fast clock ticks come faster than anybody can look.
+_SNAPSHOT_EVERY_S = 0.2
+# Alerts wait for the commit of what caused them, but not for a disk that stays full.
+_ALERTS_WAIT_S = 2.0
+_PUBLISH_EVERY_S = 10.0
+_HISTORY_KNOWN = 10_000
+# Events that the engine counts before the loop is looked at again, some milliseconds.
+_COUNT_EVENTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long things are kept, and how often the state is saved.
+
+    Attributes:
+        checkpoint_every_ms: On the wall.
+        events_ms: Journal records.
+        quarantine_ms: Records of refused messages.
+        alerts_ms: The history of alerts.
+    """
+
+    checkpoint_every_ms: int
+    events_ms: int
+    quarantine_ms: int
+    alerts_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """An engine that goes on.
+
+    Attributes:
+        engine: As it was.
+        position: The last journal id that it contains.
+        alerts: Changes of alerts since the checkpoint, with their instants, that are not in the
+            history yet.
+    """
+
+    engine: Engine
+    position: int
+    alerts: list[tuple[int, Alert]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a change of the configuration makes.
+
+    Attributes:
+        engine: Goes on where the one before was.
+        decoders: One for each source.
+        config_hash: Of the configuration.
+        keeping: How long things are kept.
+        alerts: Changes of alerts that this brings, with their instants.
+    """
+
+    engine: Engine
+    decoders: Mapping[str, NormalizedDecoder]
+    config_hash: str
+    keeping: Keeping
+    alerts: list[tuple[int, Alert]]
+
+
+Change = Callable[[Engine], Changed]
+
+
+async def recover(plan: Plan, store: Store) -> Recovered:
+    """The engine as it was, from the last checkpoint and the journal since it.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    engine, position = Engine(plan), 0
+    saved = store.load_checkpoint()
+    if saved is not None:
+        try:
+            engine, position = checkpoint.restore(plan, saved.parts), saved.journal_id
+        except CheckpointError as fault:
+            _LOG.warning("%s; the state is rebuilt from the journal", fault)
+    changes: list[tuple[int, Alert]] = []
+    replayed = 0
+    for record in store.journal_after(position):
+        for tick_ms, changed in engine.advance(record.received_ms):
+            changes += [(tick_ms, alert) for alert in changed]
+        try:
+            engine.on_events(journal.decode(record.body), record.received_ms)
+        except journal.JournalError as fault:
+            engine.discards["damaged_journal"] += record.count
+            _LOG.error("journal record %d: %s", record.id, fault)
+        position = record.id
+        replayed += record.count
+    _LOG.info("restored: %d events replayed, %d calls open", replayed, engine.tracker.open_count)
+    # Replaying finds changes again that were recorded before the end.
+    known = {(row.key, row.state) for row in await store.alert_history(_HISTORY_KNOWN)}
+    fresh = [change for change in changes if (change[1].key, str(change[1].state)) not in known]
+    return Recovered(engine, position, fresh)
+
+
+class Runner:
+    """Drives the engine.
+
+    Args:
+        recovered: From `recover`.
+        inbox: Where messages arrive.
+        store: The journal.
+        decoders: One for each source.
+        clock: The engine's time; it must not be behind the engine.
+        keeping: How long things are kept.
+        config_hash: Of the configuration that the engine's plan came from.
+        publish: Told all current alerts whenever one has changed.
+
+    Attributes:
+        engine: Another one after `change`.
+        snapshot: The newest view; None before the first tick.
+        messages: Messages taken in, by source.
+        quarantined: Messages and parts of messages that were refused, by reason.
+        adapters: What the sources' own status topics say last: whether the adapter is up.
+        tick_s: How long the last tick took, with its snapshot.
+        loop_lag_s: How late the loop was last.
+    """
+
+    def __init__(
+        self,
+        recovered: Recovered,
+        *,
+        inbox: Inbox,
+        store: Store,
+        decoders: Mapping[str, NormalizedDecoder],
+        clock: Clock,
+        keeping: Keeping,
+        config_hash: str,
+        publish: Callable[[tuple[Alert, ...]], None],
+    ) -> None:
+        self.engine = recovered.engine
+        self.snapshot: Snapshot | None = None
+        self.messages: Counter[str] = Counter()
+        self.quarantined: Counter[str] = Counter()
+        self.adapters: dict[str, bool] = {}
+        self.tick_s: float | None = None
+        self.loop_lag_s: float | None = None
+        self._position = recovered.position
+        self._inbox = inbox
+        self._store = store
+        self._decoders = decoders
+        self._clock = clock
+        self._keeping = keeping
+        self._config_hash = config_hash
+        self._publish = publish
+        self._loop = asyncio.get_running_loop()
+        self._batch: list[Message] = []
+        self._commit: asyncio.Task[int] | None = None
+        self._commit_since_s = 0.0
+        self._changes = [_alert_record(at_ms, alert) for at_ms, alert in recovered.alerts]
+        self._alerts_changed = True
+        self._published_s = 0.0
+        self._snapshot_s = 0.0
+        self._saved_s = 0.0
+        self._pruned_s = 0.0
+        self._change: tuple[Change, asyncio.Future[None]] | None = None
+        self._background: set[asyncio.Task[object]] = set()
+
+    async def run(self) -> None:
+        """Run until cancelled.
+
+        Raises:
+            StoreError: The store has failed for good; what is not committed comes again.
+        """
+        self._saved_s = self._pruned_s = self._loop.time()
+        while True:
+            await self._tick(self._clock.now_ms())
+            self._publish_alerts()
+            if self._commit is not None:
+                await asyncio.wait((self._commit,), timeout=self._until_tick_s())
+                if self._commit.done():
+                    self._acknowledge()
+                continue
+            if self._change is not None:
+                self._apply_change(*self._change)
+            self._keep_house()
+            batch = await self._take()
+            if batch or self._changes:
+                await self._store_and_count(batch)
+
+    async def stop(self) -> None:
+        """Finish the commit under way and save the state. Call after `run` was cancelled."""
+        if self._commit is not None:
+            await self._commit
+            self._acknowledge()
+        if self._changes:
+            await self._store.append((), alerts=self._taken_changes())
+        await self._save()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def change(self, make: Change) -> None:
+        """Go on with what `make` gives for the current engine, at once or not at all.
+
+        Args:
+            make: Called between two steps of the loop; what it raises is raised here, and then
+                nothing has changed.
+        """
+        assert self._change is None
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._change = (make, done)
+        await done
+
+    # -- messages -----------------------------------------------------------------------------
+
+    async def _take(self) -> list[Message]:
+        try:
+            async with asyncio.timeout(self._until_tick_s()):
+                return await self._inbox.take(_TAKE_MESSAGES, _TAKE_BYTES)
+        except TimeoutError:
+            return []
+
+    def _until_tick_s(self) -> float:
+        next_ms = (self.engine.ring.closed_s + 1) * SECOND_MS
+        return min(self._clock.seconds_until(next_ms), 1.0)
+
+    async def _store_and_count(self, batch: list[Message]) -> None:
+        received_ms = self._clock.now_ms()
+        await self._tick(received_ms)
+        by_source, refused = await self._decode(batch, received_ms)
+        records = [
+            JournalRecord(received_ms, source, _EVENTS, len(events), journal.encode(events))
+            for source, events in by_source.items()
+        ]
+        self._batch = batch
+        self._commit_since_s = self._loop.time()
+        self._commit = asyncio.create_task(
+            self._store.append(records, refused, self._taken_changes()), name="journal commit"
+        )
+        # The commit begins on its thread before the engine takes this one.
+        await asyncio.sleep(0)
+        slice_s = self._loop.time()
+        for events in by_source.values():
+            for start in range(0, len(events), _COUNT_EVENTS):
+                self.engine.on_events(events[start : start + _COUNT_EVENTS], received_ms)
+                slice_s = await self._give_way(slice_s)
+
+    async def _decode(
+        self, batch: list[Message], received_ms: int
+    ) -> tuple[dict[str, list[Event]], list[QuarantineRecord]]:
+        by_source: dict[str, list[Event]] = {}
+        refused: list[QuarantineRecord] = []
+        slice_s = self._loop.time()
+        for message in batch:
+            source = message.source
+            self.messages[source] += 1
+            topic = topics.parse_topic(message.topic)
+            if topic is not None and topic.kind == topics.STATUS and topic.source == source:
+                is_up = topics.status_up(message.payload)
+                if is_up is not None:
+                    self.adapters[source] = is_up
+                    continue
+            decoder = self._decoders.get(source)
+            if decoder is None:
+                continue  # its source has just been removed from the configuration
+            decoded = decoder.decode(message.payload, received_ms, topic=message.topic)
+            if decoded.events:
+                by_source.setdefault(source, []).extend(decoded.events)
+            for rejected in decoded.rejected:
+                self.quarantined[rejected.reason] += 1
+                refused.append(QuarantineRecord(received_ms, source, *rejected))
+            slice_s = await self._give_way(slice_s)
+        return by_source, refused
+
+    def _acknowledge(self) -> None:
+        """The commit has returned: tell the brokers."""
+        assert self._commit is not None
+        self._position = self._commit.result()
+        self._commit = None
+        self._inbox.acknowledge(self._batch)
+        self._batch = []
+
+    async def _give_way(self, since_s: float) -> float:
+        """Let others on the loop run if it was ours for long enough."""
+        now_s = self._loop.time()
+        if now_s - since_s < _SLICE_S:
+            return since_s
+        await asyncio.sleep(0)
+        lap_s = self._loop.time()
+        self.loop_lag_s = lap_s - since_s
+        return lap_s
+
+    # -- time ---------------------------------------------------------------------------------
+
+    async def _tick(self, now_ms: int) -> None:
+        begun_s = slice_s = self._loop.time()
+        has_ticked = False
+        for tick_ms, changed in self.engine.advance(now_ms):
+            has_ticked = True
+            self._changes += [_alert_record(tick_ms, alert) for alert in changed]
+            slice_s = await self._give_way(slice_s)
+        self._alerts_changed |= bool(self._changes)
+        if has_ticked and (
+            self.snapshot is None or begun_s - self._snapshot_s >= _SNAPSHOT_EVERY_S
+        ):
+            self._snapshot_s = begun_s
+            steps = self.engine.snapshot_steps()
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as done:
+                    self.snapshot = done.value
+                    break
+                slice_s = await self._give_way(slice_s)
+            self.tick_s = self._loop.time() - begun_s
+
+    def _publish_alerts(self) -> None:
+        now_s = self._loop.time()
+        waits = self._commit is not None and now_s - self._commit_since_s < _ALERTS_WAIT_S
+        due = self._alerts_changed or now_s - self._published_s >= _PUBLISH_EVERY_S
+        if due and not waits and not (self._changes and self._commit is None):
+            self._alerts_changed = False
+            self._published_s = now_s
+            self._publish(self.engine.alert_book.alerts())
+
+    def _taken_changes(self) -> list[AlertRecord]:
+        taken, self._changes = self._changes, []
+        return taken
+
+    # -- upkeep -------------------------------------------------------------------------------
+
+    def _apply_change(self, make: Change, done: asyncio.Future[None]) -> None:
+        self._change = None
+        try:
+            changed = make(self.engine)
+        except Exception as fault:  # noqa: BLE001 (handed to the one who asked)
+            done.set_exception(fault)
+            return
+        self.engine, self._decoders = changed.engine, changed.decoders
+        self._config_hash, self._keeping = changed.config_hash, changed.keeping
+        self._changes += [_alert_record(at_ms, alert) for at_ms, alert in changed.alerts]
+        self._alerts_changed = True
+        self._saved_s = float("-inf")
+        done.set_result(None)
+
+    def _keep_house(self) -> None:
+        """Save the state and delete what is too old, in the background, when it is time."""
+        now_s = self._loop.time()
+        keeping = self._keeping
+        if not self._background:
+            if now_s - self._saved_s >= keeping.checkpoint_every_ms / SECOND_MS:
+                self._saved_s = now_s
+                self._spawn(self._save())
+            elif now_s - self._pruned_s >= HOUR_MS / SECOND_MS:
+                self._pruned_s = now_s
+                self._spawn(
+                    self._store.prune(
+                        self._clock.now_ms(),
+                        keeping.events_ms,
+                        keeping.quarantine_ms,
+                        keeping.alerts_ms,
+                    )
+                )
+
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        task: asyncio.Task[object] = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        task.add_done_callback(_log_failure)
+
+    def _save(self) -> Coroutine[Any, Any, object]:
+        """Take a checkpoint now; writing it is left to the one who awaits."""
+        engine = self.engine
+        return self._store.save_checkpoint(
+            self._position,
+            engine.ring.closed_s * SECOND_MS,
+            self._config_hash,
+            checkpoint.take(engine),
+        )
+
+
+def _log_failure(task: asyncio.Task[object]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _LOG.error("upkeep of the store failed: %s", task.exception())
+
+
+def _alert_record(at_ms: int, alert: Alert) -> AlertRecord:
+    body = msgspec.json.encode(alert).decode()
+    return AlertRecord(
+        at_ms, alert.key, alert.rule, alert.scope, str(alert.state), alert.reason, body
+    )

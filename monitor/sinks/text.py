@@ -1,0 +1,163 @@
+"""What an alert says outside: its labels, the sentences about it, and the link back to it.
+
+Receivers know an alert by its labels, so labels hold nothing that changes while it lives; every
+figure is in an annotation. Invariant: a sentence about a breach never shows the measure equal to
+its limit: digits are added until they differ, because "80.0 %, limit 80.0 %" reads as a mistake.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import quote
+
+from monitor.core.snapshot import Alert, AlertState, ScopeKind
+from monitor.core.standards import Measure
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS: Final = ((3_600_000, "hour"), (60_000, "minute"), (1_000, "second"), (1, "millisecond"))
+_MEASURES: Final = {
+    Measure.AVERAGE_HOLD: "average hold",
+    Measure.SERVICE_LEVEL: "service level",
+    Measure.DISCONNECT_RATIO: "disconnect ratio",
+}
+_DIGITS_MORE: Final = 3
+
+
+def rfc3339(at_ms: int) -> str:
+    """An instant (epoch ms) in UTC with milliseconds: `2026-03-02T15:04:05.678Z`."""
+    instant = _EPOCH + timedelta(milliseconds=at_ms)
+    return instant.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def clock_time(seconds: float, digits: int = 0) -> str:
+    """A duration as people read it off a phone: `2:41`, `1:02:41`, with digits `2:00.4`."""
+    unit = 10**digits
+    minutes, rest = divmod(round(seconds * unit), 60 * unit)
+    hours, minutes = divmod(minutes, 60)
+    whole, fraction = divmod(rest, unit)
+    text = f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes}:{whole:02}"
+    return f"{text}.{fraction:0{digits}}" if digits else text
+
+
+def percent(ratio: float, digits: int = 1) -> str:
+    """A ratio 0..1 in percent: `79.6 %`."""
+    return f"{ratio * 100:.{digits}f} %"
+
+
+def window_words(window_ms: int) -> str:
+    """The length of a window in its largest whole unit: `30 minutes`, `1 hour`, `90 seconds`."""
+    size, word = next(unit for unit in _UNITS if window_ms % unit[0] == 0)
+    number = window_ms // size
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def labels(alert: Alert) -> dict[str, str]:
+    """What identifies the alert for receivers. Same from the first sending to the last.
+
+    Empty values are left out, as receivers treat them as absent: the scope of calls that reached
+    no queue is then `scope="queue"` without `queue`.
+    """
+    named = {
+        **alert.labels,
+        "alertname": alert.rule,
+        "severity": alert.severity,
+        "scope": alert.scope.split("/", 1)[0],
+    }
+    return {name: value for name, value in sorted(named.items()) if value}
+
+
+def annotations(alert: Alert, wall_ms: Callable[[int], int]) -> dict[str, str]:
+    """Everything else about the alert, for people and for programs.
+
+    Args:
+        alert: Firing or resolved.
+        wall_ms: From an instant of the engine to the wall's, both epoch ms.
+    """
+    figures = {
+        "summary": summary(alert),
+        "description": description(alert, wall_ms),
+        "clause": alert.clause,
+        "dedup_key": alert.key,
+        "measure": alert.measure.value,
+        "window": window_words(alert.window_ms),
+        "limit": f"{alert.limit:g}",
+        "calls": str(alert.denominator),
+        "reason": alert.reason,
+    }
+    if alert.value is not None:
+        figures["value"] = f"{alert.value:.6g}"
+    return figures
+
+
+def generator_url(external_url: str, alert: Alert) -> str:
+    """Where the alert is shown: the status page, at the element `alert-KEY` (percent-encoded)."""
+    return f"{external_url.rstrip('/')}/#alert-{quote(alert.key, safe='')}"
+
+
+def summary(alert: Alert) -> str:
+    """One sentence for people, without any word of ours.
+
+    For example: `Part D help desk, H3237: average hold 2:41 over 30 minutes, limit 2:00, 412
+    calls`.
+    """
+    value, limit = _figures(alert)
+    calls = "1 call" if alert.denominator == 1 else f"{alert.denominator:,} calls"
+    sentence = (
+        f"{_place(alert)}: {_MEASURES[alert.measure]} {value} over"
+        f" {window_words(alert.window_ms)}, limit {limit}, {calls}"
+    )
+    return f"Resolved: {sentence}" if alert.state is AlertState.RESOLVED else sentence
+
+
+def description(alert: Alert, wall_ms: Callable[[int], int]) -> str:
+    """What an engineer asks next: rule, scope, exact figures, instants and why it changed last."""
+    unit = "ms of waiting" if alert.measure is Measure.AVERAGE_HOLD else "calls"
+    judged = (
+        f"Rule {alert.rule} on {alert.scope}:"
+        f" {alert.measure.value} over {window_words(alert.window_ms)}"
+        f" = {alert.numerator} {unit} / {alert.denominator} calls"
+    )
+    instants = (
+        ("breached", alert.breached_ms),
+        ("fired", alert.fired_ms),
+        ("resolved", alert.resolved_ms),
+    )
+    when = [f"{word} {rfc3339(wall_ms(at))}" for word, at in instants if at is not None]
+    parts = [judged, *when, f"last change: {alert.reason}"]
+    return ", ".join(parts) + f". {alert.clause}"
+
+
+def _place(alert: Alert) -> str:
+    kind, _, name = alert.scope.partition("/")
+    match kind:
+        case ScopeKind.LINE:
+            contract, _, line = name.partition("/")
+            return f"{alert.labels.get('line', line)}, {alert.labels.get('contract', contract)}"
+        case ScopeKind.ORGANIZATION:
+            return alert.labels.get("organization", "Organization")
+        case ScopeKind.LEGAL_ENTITY:
+            return name
+        case ScopeKind.QUEUE if not name:
+            return "Calls that reached no queue"
+        case ScopeKind.QUEUE if name == "unconfigured":
+            return "Unconfigured queues"
+        case _:
+            return f"{kind.capitalize()} {name}"
+
+
+def _figures(alert: Alert) -> tuple[str, str]:
+    """The measure and its limit as text; `not measurable` without calls."""
+    base, write = (0, clock_time) if alert.measure is Measure.AVERAGE_HOLD else (1, percent)
+    limit = write(alert.limit, base)
+    if alert.value is None:
+        return "not measurable", limit
+    digits = base
+    while (
+        alert.value != alert.limit
+        and digits < base + _DIGITS_MORE
+        and write(alert.value, digits) == write(alert.limit, digits)
+    ):
+        digits += 1
+    return write(alert.value, digits), limit
