@@ -37,8 +37,6 @@ def _session_misfits(config: Config) -> Iterator[Finding]:
     """Two sessions of one name at one broker throw each other out for ever."""
     seen: dict[tuple[str, int, str], str] = {}
     for at, source in enumerate(config.sources):
-        if source.mqtt is None:
-            continue
         key = (source.mqtt.host, source.mqtt.port, source.mqtt.client_id)
         if key in seen:
             yield (

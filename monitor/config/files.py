@@ -52,8 +52,7 @@ def file_faults(config: Config, faulty: frozenset[str]) -> Iterator[Finding]:
 def _sections(config: Config) -> Iterator[tuple[KeyPath, Section]]:
     """Every section that can name a file."""
     for at, source in enumerate(config.sources):
-        if source.mqtt is not None:
-            yield ("sources", at, "mqtt"), source.mqtt
+        yield ("sources", at, "mqtt"), source.mqtt
     for at, channel in enumerate(config.alerts.channels):
         if channel.alertmanager is not None:
             yield ("alerts", "channels", at, "alertmanager"), channel.alertmanager

@@ -64,7 +64,8 @@ def _no_choice(value: object, _context: Mapping[str, Any], path: KeyPath) -> str
     allowed = _choices_of(path)
     if isinstance(value, str):
         return choice(value, allowed)
-    return f"is {told(value)}; allowed: {', '.join(allowed)}"
+    remedy = ": put it in quotes" if str(value) in allowed else ""
+    return f"is {told(value)}; allowed: {', '.join(allowed)}{remedy}"
 
 
 _SPECIAL: Final[Mapping[str, Callable[[object, Mapping[str, Any], KeyPath], str]]] = {

@@ -18,23 +18,32 @@ from typing import Final
 from monitor.core import fields
 from monitor.core.calls import UNKNOWN, Call, Visit
 from monitor.core.fields import FIELD_COUNT, HOLD_BIN, HOLD_EDGES_S
-from monitor.core.lifecycle import Kind
+from monitor.core.lifecycle import (
+    ABANDONED,
+    COMPLETED,
+    DEQUEUED,
+    DISCONNECTED,
+    LAPSE,
+    TRANSFERRED,
+)
 from monitor.core.ring import WindowRing
 
 _HOLD_EDGES_MS: Final = tuple(edge * 1000 for edge in HOLD_EDGES_S)
+_OFFERED: Final = (fields.OFFERED,)
+_LATE: Final = (fields.LATE,)
 BOOK: Final = 1
 UNBOOK: Final = -1
 
 # Fields of an unanswered end: (all of them, those before the threshold).
 _LEFT_FIELDS: Final[dict[int, tuple[int, int]]] = {
-    Kind.ABANDONED: (fields.ABANDONED, fields.ABANDONED_WITHIN),
-    Kind.DEQUEUED: (fields.DEQUEUED, fields.DEQUEUED_WITHIN),
-    Kind.DISCONNECTED: (fields.DISCONNECTED, fields.DISCONNECTED_WITHIN),
+    ABANDONED: (fields.ABANDONED, fields.ABANDONED_WITHIN),
+    DEQUEUED: (fields.DEQUEUED, fields.DEQUEUED_WITHIN),
+    DISCONNECTED: (fields.DISCONNECTED, fields.DISCONNECTED_WITHIN),
 }
 _FINISHED_FIELDS: Final[dict[int, int]] = {
-    Kind.COMPLETED: fields.COMPLETED,
-    Kind.TRANSFERRED: fields.TRANSFERRED,
-    Kind.DISCONNECTED: fields.DISCONNECTED,
+    COMPLETED: fields.COMPLETED,
+    TRANSFERRED: fields.TRANSFERRED,
+    DISCONNECTED: fields.DISCONNECTED,
 }
 
 
@@ -73,14 +82,20 @@ class Books:
         if visit.end != UNKNOWN:
             self.end(visit, sign)
 
+    def enter(self, visit: Visit) -> None:
+        """Book a visit that begins to wait: offered now, late unless something comes before."""
+        at_ms = visit.queued_ms
+        self._count(at_ms, visit, _OFFERED, BOOK)
+        self._count(at_ms + visit.threshold_ms, visit, _LATE, BOOK)
+
     def offered(self, visit: Visit, sign: int) -> None:
         """Entered the queue; at the first event when the instant of queueing is unknown."""
         at_ms = visit.first_ms if visit.queued_ms == UNKNOWN else visit.queued_ms
-        self._count(at_ms, visit, (fields.OFFERED,), sign)
+        self._count(at_ms, visit, _OFFERED, sign)
 
     def late(self, visit: Visit, sign: int) -> None:
         """The threshold passed without an answer."""
-        self._count(visit.queued_ms + visit.threshold_ms, visit, (fields.LATE,), sign)
+        self._count(visit.queued_ms + visit.threshold_ms, visit, _LATE, sign)
 
     def answer(self, visit: Visit, sign: int) -> None:
         """Reached a live person."""
@@ -107,7 +122,7 @@ class Books:
         """Ended, answered or not."""
         kind = visit.end
         counted: list[int] = [fields.ENDED]
-        if kind == Kind.LAPSE:
+        if kind == LAPSE:
             counted.append(fields.ENDED_UNKNOWN)
             if visit.answered_ms == UNKNOWN:
                 counted.append(fields.ENDED_UNKNOWN_WAITING)
@@ -115,7 +130,7 @@ class Books:
             counted.append(_FINISHED_FIELDS[kind])
         else:
             self._count_left(visit, counted)
-        if visit.evident and kind == Kind.DISCONNECTED:
+        if visit.evident and kind == DISCONNECTED:
             counted.append(fields.DISCONNECTED_EVIDENT)
         self._count(visit.ended_ms, visit, tuple(counted), sign)
 
@@ -130,13 +145,13 @@ class Books:
             evident: Whether a disconnect has positive evidence.
         """
         self.cell(at_ms, no_queue, fields.ENDED, BOOK)
-        if kind == Kind.LAPSE:
+        if kind == LAPSE:
             self.cell(at_ms, no_queue, fields.ENDED_UNKNOWN, BOOK)
-        elif kind == Kind.DISCONNECTED:
+        elif kind == DISCONNECTED:
             self.cell(at_ms, no_queue, fields.DISCONNECTED, BOOK)
             if evident:
                 self.cell(at_ms, no_queue, fields.DISCONNECTED_EVIDENT, BOOK)
-        elif kind == Kind.TRANSFERRED:
+        elif kind == TRANSFERRED:
             self.cell(at_ms, no_queue, fields.TRANSFERRED, BOOK)
         else:
             self.cell(at_ms, no_queue, fields.COMPLETED, BOOK)
@@ -146,9 +161,9 @@ class Books:
         counted.append(everything)
         if visit.queued_ms != UNKNOWN and visit.waited_ms < visit.threshold_ms:
             counted.append(within)
-        if visit.end == Kind.DISCONNECTED:
+        if visit.end == DISCONNECTED:
             counted.append(fields.DISCONNECTED_WAITING)
-        elif visit.end == Kind.ABANDONED:
+        elif visit.end == ABANDONED:
             if visit.queued_ms != UNKNOWN and visit.waited_ms < self._short_abandon_ms:
                 counted.append(fields.ABANDONED_SHORT)
             if visit.suspicious:

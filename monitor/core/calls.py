@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from monitor.core.lifecycle import Stage
+from monitor.core import lifecycle
 
 UNKNOWN: Final = -1  # an instant or duration that is not known
 
@@ -27,7 +27,7 @@ class Visit(Struct, gc=False, array_like=True):
         site_row: Direct row of the site, or UNKNOWN.
         threshold_ms: Service-level threshold of the queue.
         first_ms: Instant of the first event that was seen of it.
-        stage: Where it is.
+        stage: A `Stage`.
         queued_ms: When it entered the queue.
         queued_ts: The same on the source's own clock, for durations.
         queued_inferred: Whether `queued_ms` does not come from a queued event.
@@ -51,7 +51,7 @@ class Visit(Struct, gc=False, array_like=True):
     site_row: int
     threshold_ms: int
     first_ms: int
-    stage: int = int(Stage.NEW)
+    stage: int = lifecycle.NEW
     queued_ms: int = UNKNOWN
     queued_ts: int = UNKNOWN
     queued_inferred: bool = False

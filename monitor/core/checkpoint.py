@@ -101,11 +101,15 @@ def restore(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
         CheckpointError: The parts are damaged or of another version.
     """
     try:
-        state = msgspec.msgpack.decode(parts["state"], type=_State)
-        seconds, minutes = _unpack(parts["seconds"]), _unpack(parts["minutes"])
-        arrays = {name: np.frombuffer(parts[name], dtype=np.int64) for name in _ARRAYS}
-    except (KeyError, ValueError, msgspec.MsgspecError) as fault:
+        return _restored(plan, parts)
+    except (LookupError, OverflowError, TypeError, ValueError, msgspec.MsgspecError) as fault:
         raise CheckpointError(f"the checkpoint cannot be read: {fault}") from fault
+
+
+def _restored(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
+    state = msgspec.msgpack.decode(parts["state"], type=_State)
+    seconds, minutes = _unpack(parts["seconds"]), _unpack(parts["minutes"])
+    arrays = {name: np.frombuffer(parts[name], dtype=np.int64) for name in _ARRAYS}
     if state.version != _VERSION or state.fields != list(FIELDS):
         raise CheckpointError("the checkpoint was written by another version of the program")
     engine = Engine(plan)
@@ -154,14 +158,17 @@ def _direct_names(engine: Engine) -> list[str]:
 
 
 def _row_mapping(engine: Engine, names: list[str]) -> npt.NDArray[np.int64]:
-    """New direct row of every old one. What is not configured any more is `unconfigured`."""
+    """New direct row of every old one.
+
+    A queue that is not configured any more is `unconfigured`. A site is UNKNOWN then and goes: what
+    is counted for it is counted for the queues as well.
+    """
     mapping = []
     for name in names:
         if name.startswith(_QUEUE):
             mapping.append(engine.admit(name.removeprefix(_QUEUE)))
         else:
-            row = engine.table.site_row(name.removeprefix(f"{ScopeKind.SITE}/"))
-            mapping.append(engine.table.unconfigured if row == UNKNOWN else row)
+            mapping.append(engine.table.site_row(name.removeprefix(f"{ScopeKind.SITE}/")))
     return np.array(mapping, dtype=np.int64)
 
 
@@ -169,7 +176,8 @@ def _moved(old: IntArray, mapping: npt.NDArray[np.int64], rows: int) -> IntArray
     """Counts of shape (..., old rows, fields) in the new rows."""
     new = np.zeros((*old.shape[:-2], rows, old.shape[-1]), dtype=np.int64)
     for source, target in enumerate(mapping.tolist()):
-        new[..., target, :] += old[..., source, :]
+        if target != UNKNOWN:
+            new[..., target, :] += old[..., source, :]
     return new
 
 
@@ -197,17 +205,23 @@ def _as_lists(seconds: dict[int, OpenSecond]) -> dict[int, _Lists]:
 def _moved_lists(
     seconds: dict[int, _Lists], mapping: npt.NDArray[np.int64]
 ) -> dict[int, OpenSecond]:
+    rows = mapping.tolist()
+
+    def target(cell: int) -> int:
+        row, field = divmod(cell, FIELD_COUNT)
+        return UNKNOWN if rows[row] == UNKNOWN else rows[row] * FIELD_COUNT + field
+
     def moved(cells: list[int]) -> list[int]:
-        return [
-            int(mapping[row]) * FIELD_COUNT + field
-            for row, field in (divmod(cell, FIELD_COUNT) for cell in cells)
-        ]
+        return [cell for cell in map(target, cells) if cell != UNKNOWN]
 
     found = {}
     for second, (plus, minus, cells, amounts) in seconds.items():
         opened = found[second] = OpenSecond()
         opened.plus, opened.minus = moved(plus), moved(minus)
-        opened.cells, opened.amounts = moved(cells), amounts
+        for cell, amount in zip(map(target, cells), amounts, strict=True):
+            if cell != UNKNOWN:
+                opened.cells.append(cell)
+                opened.amounts.append(amount)
     return found
 
 
@@ -223,5 +237,7 @@ def _unpack(body: bytes) -> dict[int, Block]:
     found: dict[int, Block] = {}
     for key, parts in packed:
         one, two, three, four = (np.frombuffer(data, dtype=kind) for kind, data in parts)
+        if one.size != two.size or three.size != four.size:
+            raise ValueError("a block is torn")
         found[key] = (one, two, three, four)
     return found

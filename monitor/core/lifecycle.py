@@ -128,14 +128,18 @@ TRANSITIONS: Final[dict[Stage, dict[Kind, tuple[Stage, Action]]]] = {
 }
 
 KIND_OF_TYPE: Final = {
-    events.CALL_QUEUED: Kind.QUEUED,
-    events.CALL_ANSWERED: Kind.ANSWERED,
-    events.CALL_ABANDONED: Kind.ABANDONED,
-    events.CALL_DEQUEUED: Kind.DEQUEUED,
-    events.CALL_DISCONNECTED: Kind.DISCONNECTED,
-    events.CALL_COMPLETED: Kind.COMPLETED,
-    events.CALL_TRANSFERRED: Kind.TRANSFERRED,
+    events.CALL_QUEUED: int(Kind.QUEUED),
+    events.CALL_ANSWERED: int(Kind.ANSWERED),
+    events.CALL_ABANDONED: int(Kind.ABANDONED),
+    events.CALL_DEQUEUED: int(Kind.DEQUEUED),
+    events.CALL_DISCONNECTED: int(Kind.DISCONNECTED),
+    events.CALL_COMPLETED: int(Kind.COMPLETED),
+    events.CALL_TRANSFERRED: int(Kind.TRANSFERRED),
 }
 
 # The same table by position, for the hot path: ACTIONS[stage][kind].
-ACTIONS: Final = tuple(tuple(int(TRANSITIONS[stage][kind][1]) for kind in Kind) for stage in Stage)
+ACTIONS: Final = tuple(tuple(TRANSITIONS[stage][kind][1] for kind in Kind) for stage in Stage)
+
+# A member of an enum costs a descriptor call each time; the hot path compares plain integers.
+NEW, WAITING, TALKING, LEFT, FINISHED, LAPSED = map(int, Stage)
+QUEUED, ANSWERED, ABANDONED, DEQUEUED, DISCONNECTED, COMPLETED, TRANSFERRED, LAPSE = map(int, Kind)

@@ -34,7 +34,7 @@ def _answer(percent: int, within_ms: int, clause: str) -> Requirement:
     return Requirement(Measure.SERVICE_LEVEL, percent * 10, clause, threshold_ms=within_ms)
 
 
-def _drops(percent: int, clause: str) -> Requirement:
+def _disconnects(percent: int, clause: str) -> Requirement:
     """At most `percent` of calls unexpectedly dropped."""
     return Requirement(Measure.DISCONNECT_RATIO, percent * 10, clause)
 
@@ -46,7 +46,7 @@ _MEDICARE: Final = Standard(
     requirements=(
         _hold(120, "42 CFR 422.111(h)(1)(ii)(A), 423.128(d)(1)(ii)(A)"),
         _answer(80, 30 * _SECOND, "42 CFR 422.111(h)(1)(ii)(B), 423.128(d)(1)(ii)(B)"),
-        _drops(5, "42 CFR 422.111(h)(1)(ii)(C), 423.128(d)(1)(ii)(C)"),
+        _disconnects(5, "42 CFR 422.111(h)(1)(ii)(C), 423.128(d)(1)(ii)(C)"),
     ),
     note=(
         "For coverage beginning on and after January 1, 2022. The rule names no averaging period "
@@ -72,7 +72,7 @@ _MEDICAID: Final = (
             _answer(
                 90, 30 * _SECOND, "three-way contract, enrollee service telephone responsiveness"
             ),
-            _drops(5, "three-way contract, enrollee service telephone responsiveness"),
+            _disconnects(5, "three-way contract, enrollee service telephone responsiveness"),
         ),
         note=f"Open 8:00-20:00 on seven days. {_VERIFY}",
     ),

@@ -135,7 +135,8 @@ class WindowRing:
                 held = (*self._seconds, *self._amended)
                 leaving = [second + window + 1 for second in held]
             else:
-                minutes = {*self._minutes, *(second // _MINUTE_S for second in self._seconds)}
+                seconds = (*self._seconds, *self._amended)
+                minutes = {*self._minutes, *(second // _MINUTE_S for second in seconds)}
                 leaving = [(minute + 1) * _MINUTE_S + window for minute in minutes]
             candidates.extend(second for second in leaving if second > self.closed_s)
         return min(candidates, default=None)
@@ -158,7 +159,10 @@ class WindowRing:
     def restore(self, state: "RingState") -> None:
         """Take over what `state` gave, for the same rows; windows may have been added."""
         assert state.lifetime.shape == self.lifetime.shape
-        self.closed_s, self._first_minute = state.closed_s, state.first_minute
+        self.closed_s = state.closed_s
+        # A new window by the second may reach back further than any that there was.
+        held_from = (self.closed_s - self._second_span) // _MINUTE_S
+        self._first_minute = min(state.first_minute, held_from)
         self.beyond, self.lifetime = state.beyond, state.lifetime
         self._seconds, self._minutes = state.seconds, state.minutes
         self.opened, self._amended = state.opened, state.amended

@@ -189,7 +189,8 @@ class ScopeTable:
         serving = [
             (contract, line)
             for contract, line in self._lines
-            if key and any(fnmatchcase(key, pattern) for pattern in line.queues)
+            if key not in ("", UNCONFIGURED)
+            and any(fnmatchcase(key, pattern) for pattern in line.queues)
         ]
         standard = serving[0][1].standard if serving else self._plan.standard
         labels = {"queue": key}

@@ -19,9 +19,20 @@ from heapq import heapify, heappop, heappush
 from monitor.core.booking import Books
 from monitor.core.calls import UNKNOWN, Call, Visit, entered_ms, visits_of
 from monitor.core.events import EVIDENT_REASONS, Event
-from monitor.core.lifecycle import ACTIONS, Action, Kind, Stage
+from monitor.core.lifecycle import (
+    ANSWERED,
+    DEQUEUED,
+    DISCONNECTED,
+    LAPSE,
+    LEFT,
+    NEW,
+    QUEUED,
+    TALKING,
+    TRANSFERRED,
+    WAITING,
+)
 from monitor.core.plan import Limits
-from monitor.core.visits import Outcome, VisitKeeper
+from monitor.core.visits import ENDED, ENTERED, ENTERED_AND_ENDED, VisitKeeper
 from monitor.core.waiting import WaitingRoom
 
 # Direct row of the queue, direct row of the site or -1, service-level threshold in ms.
@@ -50,6 +61,7 @@ class CallTracker:
         self._books = books
         self._waiting = waiting
         self._visits = VisitKeeper(books, waiting, discards)
+        self._steps = self._visits.steps
         self._limits = limits
         self._no_queue = no_queue
         self._discards = discards
@@ -97,24 +109,28 @@ class CallTracker:
             self._begin(kind, call, event, at_ms, now_ms, place, entry or 1)
             return
         if call.older is not None and entry is None and _is_repeated(call.older, kind, event):
-            self._discards["duplicate" if kind == Kind.ANSWERED else "duplicate_end"] += 1
+            self._discards["duplicate" if kind == ANSWERED else "duplicate_end"] += 1
             return
-        action = ACTIONS[visit.stage][kind]
-        if action == Action.REENTER and entry is None and event.at_ms > visit.ended_ts:
+        if (
+            kind == QUEUED
+            and visit.stage >= LEFT
+            and entry is None
+            and event.at_ms > visit.ended_ts
+        ):
             self._begin(kind, call, event, at_ms, now_ms, place, visit.entry + 1)
             return
-        self._act(action, kind, call, visit, event, at_ms, now_ms)
+        self._act(kind, call, visit, event, at_ms, now_ms)
 
     def end_without_queue(self, kind: int, event: Event, at_ms: int, now_ms: int) -> None:
         """An end that names no queue: that of the open visit, or of a call outside any queue."""
         call = self._call(event, now_ms)
         visit = call.visit
-        if visit is not None and visit.stage in (Stage.WAITING, Stage.TALKING):
-            self._act(ACTIONS[visit.stage][kind], kind, call, visit, event, at_ms, now_ms)
+        if visit is not None and visit.stage in (WAITING, TALKING):
+            self._act(kind, call, visit, event, at_ms, now_ms)
             return
         # A call that was taken out of a queue or passed on lives on, and may still be cut off.
-        cut_off = kind == Kind.DISCONNECTED and (
-            visit is not None and visit.end in (Kind.DEQUEUED, Kind.TRANSFERRED)
+        cut_off = kind == DISCONNECTED and (
+            visit is not None and visit.end in (DEQUEUED, TRANSFERRED)
         )
         if call.ended or not (visit is None or cut_off):
             self._discards["duplicate_end"] += 1
@@ -184,7 +200,7 @@ class CallTracker:
                 due_ms = call.touched_ms + self._limits.call_age_ms
                 self._due.append((due_ms, call.serial, call))
             for visit in visits_of(call):
-                if visit.stage == Stage.WAITING:
+                if visit.stage == WAITING:
                     self._waiting.enter(call, visit)
         heapify(self._due)
         self._ended.extend(ended)
@@ -226,33 +242,36 @@ class CallTracker:
             call.older = [*(call.older or ()), call.visit]
         call.visit = visit
         self._reopen(call, now_ms)
-        self._act(ACTIONS[Stage.NEW][kind], kind, call, visit, event, at_ms, now_ms)
+        self._act(kind, call, visit, event, at_ms, now_ms)
 
     def _act(
-        self,
-        action: int,
-        kind: int,
-        call: Call,
-        visit: Visit,
-        event: Event,
-        at_ms: int,
-        now_ms: int,
+        self, kind: int, call: Call, visit: Visit, event: Event, at_ms: int, now_ms: int
     ) -> None:
-        is_known = visit.queued_ms != UNKNOWN or visit.stage == Stage.NEW
-        step = self._visits.act if is_known else self._visits.learn
-        outcome = step(action, kind, call, visit, event, at_ms)
-        if outcome in (Outcome.ENTERED, Outcome.ENTERED_AND_ENDED):
+        step = self._steps[visit.stage][kind]
+        if visit.queued_ms == UNKNOWN and visit.stage != NEW:
+            moved = self._visits.learn(visit, event, at_ms)
+            outcome = step(kind, call, visit, event, at_ms)
+            if moved:
+                outcome = ENTERED_AND_ENDED if outcome == ENDED else ENTERED
+        else:
+            outcome = step(kind, call, visit, event, at_ms)
+        if outcome == ENDED:
+            if call.older is None or not _is_open(call):
+                self._close(call, now_ms)
+        elif outcome == ENTERED:
             if visit.end == UNKNOWN:
                 self._reopen(call, now_ms)
             self._count_call(call)
-        if outcome >= Outcome.ENDED and not _is_open(call):
-            self._close(call, now_ms)
+        elif outcome == ENTERED_AND_ENDED:
+            self._count_call(call)
+            if not _is_open(call):
+                self._close(call, now_ms)
 
     def _count_call(self, call: Call) -> None:
         """Count the call as made, and as belonging to the queue that it entered first."""
-        first = _first_visit(call)
+        first = call.visit if call.older is None else _first_visit(call)
         assert first is not None
-        entered = entered_ms(first)
+        entered = first.queued_ms if first.queued_ms != UNKNOWN else first.first_ms
         made_ms = entered if call.started_ms == UNKNOWN else call.started_ms
         if call.made_ms != made_ms or call.made_row != first.row:
             self._books.made(call, first.row, made_ms)
@@ -281,11 +300,11 @@ class CallTracker:
         """End a call of which no end is known."""
         self._discards[reason] += 1
         for visit in visits_of(call):
-            if visit.stage in (Stage.WAITING, Stage.TALKING):
+            if visit.stage in (WAITING, TALKING):
                 self._visits.lapse(visit, at_ms)
         if call.visit is None:
             call.ended = True
-            self._books.end_outside(self._no_queue, Kind.LAPSE, at_ms, evident=False)
+            self._books.end_outside(self._no_queue, LAPSE, at_ms, evident=False)
             self._count_unqueued(call, at_ms)
         self._close(call, now_ms)
 
@@ -301,7 +320,7 @@ class CallTracker:
 
 
 def _is_open(call: Call) -> bool:
-    return any(visit.stage in (Stage.WAITING, Stage.TALKING) for visit in visits_of(call))
+    return any(visit.stage in (WAITING, TALKING) for visit in visits_of(call))
 
 
 def _first_visit(call: Call) -> Visit | None:
@@ -319,7 +338,7 @@ def _is_repeated(older: list[Visit], kind: int, event: Event) -> bool:
     return any(
         visit.queue == event.queue
         and (
-            (kind == Kind.ANSWERED and visit.answered_ts == event.at_ms)
+            (kind == ANSWERED and visit.answered_ts == event.at_ms)
             or (kind == visit.end and visit.ended_ts == event.at_ms)
         )
         for visit in older

@@ -19,7 +19,23 @@ from typing import Final
 from monitor.core.booking import BOOK, UNBOOK, Books, is_late
 from monitor.core.calls import UNKNOWN, Call, Visit, entered_ms
 from monitor.core.events import EVIDENT_REASONS, Event
-from monitor.core.lifecycle import Action, Kind, Stage
+from monitor.core.lifecycle import (
+    ABANDONED,
+    ACTIONS,
+    COMPLETED,
+    DEQUEUED,
+    DISCONNECTED,
+    FINISHED,
+    LAPSE,
+    LAPSED,
+    LEFT,
+    NEW,
+    QUEUED,
+    TALKING,
+    TRANSFERRED,
+    WAITING,
+    Action,
+)
 from monitor.core.plan import MINUTE_MS
 from monitor.core.waiting import WaitingRoom
 
@@ -43,6 +59,12 @@ class Outcome(IntEnum):
     ENTERED_AND_ENDED = 4
 
 
+REFUSED, KEPT, ENTERED, ENDED, ENTERED_AND_ENDED = Outcome
+
+# Carries out an action: (kind, call, visit, event, instant of the event on the engine's time).
+Step = Callable[[int, Call, Visit, Event, int], Outcome]
+
+
 class VisitKeeper:
     """Applies events to visits.
 
@@ -50,53 +72,39 @@ class VisitKeeper:
         books: Where contributions are booked.
         waiting: Who is in the queue now.
         discards: Counts what was not counted, by reason.
+
+    Attributes:
+        steps: What to call, by stage and kind: the transition table with its actions filled in.
+            `REENTER` stands for an event of the same visit; the caller begins a new one.
     """
 
     def __init__(self, books: Books, waiting: WaitingRoom, discards: Counter[str]) -> None:
         self._books = books
         self._waiting = waiting
         self._discards = discards
+        steps: dict[Action, Step] = {
+            Action.ENTER: self._enter,
+            Action.ANSWER: self._answer,
+            Action.LEAVE: self._end_of_waiting,
+            Action.FINISH: self._finish,
+            Action.ANSWER_AND_FINISH: self._end_of_waiting,
+            Action.CONFIRM: self._confirm,
+            Action.REENTER: self._confirm,
+            Action.AMEND_ANSWER: self._overtaken_answer,
+            Action.AMEND_END: self._real_end,
+            Action.REVIVE: self._revive,
+            Action.CONTRADICT: self._contradict,
+            Action.DUPLICATE: self._duplicate,
+            Action.LAPSE: self._duplicate,  # not an event: see `lapse`
+        }
+        self.steps = tuple(tuple(steps[action] for action in row) for row in ACTIONS)
 
-    def act(  # noqa: PLR0911 (one return for each row of the table)
-        self, action: int, kind: int, call: Call, visit: Visit, event: Event, at_ms: int
-    ) -> Outcome:
-        """Carry out one action of the transition table (`REENTER` on a new visit is `ENTER`).
+    def learn(self, visit: Visit, event: Event, at_ms: int) -> bool:
+        """Take from any further event what it tells of a beginning that is unknown.
 
-        Args:
-            action: An `Action`.
-            kind: The `Kind` of the event.
-            call: Whose visit.
-            visit: The visit.
-            event: The event.
-            at_ms: Its instant on the engine's time.
+        Returns:
+            Whether the beginning has moved.
         """
-        if action == Action.ENTER:
-            visit.queued_ms, visit.queued_ts = at_ms, event.at_ms
-            visit.stage = Stage.WAITING
-            self._books.offered(visit, BOOK)
-            self._books.late(visit, BOOK)
-            self._waiting.enter(call, visit)
-            return Outcome.ENTERED
-        if action == Action.ANSWER:
-            return self._answer(visit, event, at_ms)
-        if action == Action.FINISH:
-            return self._finish(kind, visit, event, at_ms)
-        if action in (Action.LEAVE, Action.ANSWER_AND_FINISH):
-            return self._end_of_waiting(kind, visit, event, at_ms)
-        if action in (Action.CONFIRM, Action.REENTER):
-            return self._confirm(kind, visit, event, at_ms)
-        if action == Action.AMEND_ANSWER:
-            return self._overtaken_answer(visit, event, at_ms)
-        if action == Action.REVIVE:
-            return self._revive(visit, event, at_ms)
-        if action == Action.AMEND_END:
-            return self._real_end(kind, visit, event, at_ms)
-        return self._refuse("contradictory" if action == Action.CONTRADICT else "duplicate_end")
-
-    def learn(
-        self, action: int, kind: int, call: Call, visit: Visit, event: Event, at_ms: int
-    ) -> Outcome:
-        """As `act`, for a visit whose beginning is unknown: any further event may tell it."""
         before_ms = visit.first_ms
 
         def facts() -> None:
@@ -106,18 +114,15 @@ class VisitKeeper:
                 self._set_queued(visit, event.queued_ms, at_ms - event.at_ms + event.queued_ms)
 
         self._amend(visit, facts)
-        outcome = self.act(action, kind, call, visit, event, at_ms)
-        if entered_ms(visit) == before_ms:
-            return outcome
-        return Outcome.ENTERED_AND_ENDED if outcome == Outcome.ENDED else Outcome.ENTERED
+        return entered_ms(visit) != before_ms
 
     def lapse(self, visit: Visit, at_ms: int) -> None:
         """End an open visit of which no end is known."""
-        if visit.stage == Stage.WAITING:
+        if visit.stage == WAITING:
             self._waiting.leave(visit)
 
         def facts() -> None:
-            visit.stage, visit.end, visit.ended_ms = Stage.LAPSED, int(Kind.LAPSE), at_ms
+            visit.stage, visit.end, visit.ended_ms = LAPSED, LAPSE, at_ms
             visit.ended_ts = at_ms
             visit.waited_ms = max(0, at_ms - visit.queued_ms)
 
@@ -125,8 +130,15 @@ class VisitKeeper:
 
     # -- ordinary steps -----------------------------------------------------------------------
 
-    def _answer(self, visit: Visit, event: Event, at_ms: int) -> Outcome:
-        begins = visit.stage == Stage.NEW
+    def _enter(self, _kind: int, call: Call, visit: Visit, event: Event, at_ms: int) -> Outcome:
+        visit.queued_ms, visit.queued_ts = at_ms, event.at_ms
+        visit.stage = WAITING
+        self._books.enter(visit)
+        self._waiting.enter(call, visit)
+        return ENTERED
+
+    def _answer(self, _kind: int, _call: Call, visit: Visit, event: Event, at_ms: int) -> Outcome:
+        begins = visit.stage == NEW
         if begins:
             wait_ms = event.wait_ms
             self._infer_queued(visit, event, at_ms, event.at_ms, wait_ms)
@@ -137,25 +149,27 @@ class VisitKeeper:
         self._set_answer(visit, event, at_ms)
         if begins:
             self._books.visit(visit, BOOK)
-            return Outcome.ENTERED
+            return ENTERED
         if not is_late(visit):
             self._books.late(visit, UNBOOK)
         self._books.answer(visit, BOOK)
-        return Outcome.KEPT
+        return KEPT
 
-    def _finish(self, kind: int, visit: Visit, event: Event, at_ms: int) -> Outcome:
+    def _finish(self, kind: int, _call: Call, visit: Visit, event: Event, at_ms: int) -> Outcome:
         if event.wait_ms is not None and not visit.wait_given:
             self._amend(visit, lambda: self._measure(visit, event.wait_ms))
         self._set_end(kind, visit, event, at_ms)
         self._books.end(visit, BOOK)
-        return Outcome.ENDED
+        return ENDED
 
-    def _end_of_waiting(self, kind: int, visit: Visit, event: Event, at_ms: int) -> Outcome:
+    def _end_of_waiting(
+        self, kind: int, _call: Call, visit: Visit, event: Event, at_ms: int
+    ) -> Outcome:
         """An end of a visit that was new or waiting: unanswered, or its answer was not seen."""
-        answered = kind in (Kind.COMPLETED, Kind.TRANSFERRED) or (
-            kind == Kind.DISCONNECTED and _carried(event.answered_ms, event.at_ms)
+        answered = kind in (COMPLETED, TRANSFERRED) or (
+            kind == DISCONNECTED and _carried(event.answered_ms, event.at_ms)
         )
-        begins = visit.stage == Stage.NEW
+        begins = visit.stage == NEW
         if not begins:
             if event.at_ms - visit.queued_ts < -_SLACK_MS:
                 return self._refuse("bad_time")
@@ -163,43 +177,45 @@ class VisitKeeper:
             self._books.visit(visit, UNBOOK)
         self._set_inferred_end(kind, visit, event, at_ms, answered=answered)
         self._books.visit(visit, BOOK)
-        return Outcome.ENTERED_AND_ENDED if begins else Outcome.ENDED
+        return ENTERED_AND_ENDED if begins else ENDED
 
     # -- corrections --------------------------------------------------------------------------
 
-    def _confirm(self, kind: int, visit: Visit, event: Event, at_ms: int) -> Outcome:
+    def _confirm(self, kind: int, _call: Call, visit: Visit, event: Event, at_ms: int) -> Outcome:
         """Fill in what was inferred; what was known already is a duplicate."""
-        if kind == Kind.QUEUED:
+        if kind == QUEUED:
             if not visit.queued_inferred:
                 return self._refuse("duplicate")
             visit.queued_inferred = False
             if visit.queued_ms == at_ms:
-                return Outcome.KEPT
+                return KEPT
             self._amend(visit, lambda: self._set_queued(visit, event.at_ms, at_ms))
-            return Outcome.ENTERED
+            return ENTERED
         if visit.answered_inferred:
             self._amend(visit, lambda: self._set_answer(visit, event, at_ms))
-            return Outcome.KEPT
+            return KEPT
         if visit.wait_ms == UNKNOWN and event.wait_ms is not None:
             self._amend(visit, lambda: self._measure(visit, event.wait_ms))
-            return Outcome.KEPT
+            return KEPT
         return self._refuse("duplicate")
 
-    def _overtaken_answer(self, visit: Visit, event: Event, at_ms: int) -> Outcome:
+    def _overtaken_answer(
+        self, _kind: int, _call: Call, visit: Visit, event: Event, at_ms: int
+    ) -> Outcome:
         """The answer of a call that was disconnected comes after its end."""
-        if visit.end != Kind.DISCONNECTED or event.at_ms > visit.ended_ts:
+        if visit.end != DISCONNECTED or event.at_ms > visit.ended_ts:
             return self._refuse("contradictory")
 
         def facts() -> None:
             if visit.waited_given:
                 visit.wait_ms, visit.wait_given = visit.waited_ms, True
-            visit.stage, visit.waited_ms, visit.waited_given = Stage.FINISHED, UNKNOWN, False
+            visit.stage, visit.waited_ms, visit.waited_given = FINISHED, UNKNOWN, False
             self._set_answer(visit, event, at_ms)
 
         self._amend(visit, facts)
-        return Outcome.KEPT
+        return KEPT
 
-    def _revive(self, visit: Visit, event: Event, at_ms: int) -> Outcome:
+    def _revive(self, _kind: int, _call: Call, visit: Visit, event: Event, at_ms: int) -> Outcome:
         """A visit that we had given up is answered after all."""
         if visit.answered_ms != UNKNOWN:
             return self._refuse("duplicate")
@@ -209,30 +225,36 @@ class VisitKeeper:
             self._set_answer(visit, event, at_ms)
 
         self._amend(visit, facts)
-        return Outcome.ENTERED
+        return ENTERED
 
-    def _real_end(self, kind: int, visit: Visit, event: Event, at_ms: int) -> Outcome:
+    def _real_end(self, kind: int, _call: Call, visit: Visit, event: Event, at_ms: int) -> Outcome:
         """The end of a visit that we had given up."""
         was_answered = visit.answered_ms != UNKNOWN
-        if was_answered and kind in (Kind.ABANDONED, Kind.DEQUEUED):
+        if was_answered and kind in (ABANDONED, DEQUEUED):
             return self._refuse("contradictory")
-        answered = was_answered or kind in (Kind.COMPLETED, Kind.TRANSFERRED)
+        answered = was_answered or kind in (COMPLETED, TRANSFERRED)
 
         def facts() -> None:
             visit.end = visit.waited_ms = UNKNOWN
             self._set_inferred_end(kind, visit, event, at_ms, answered=answered)
 
         self._amend(visit, facts)
-        return Outcome.KEPT
+        return KEPT
 
     def _amend(self, visit: Visit, facts: Callable[[], None]) -> None:
         self._books.visit(visit, UNBOOK)
         facts()
         self._books.visit(visit, BOOK)
 
+    def _contradict(self, *_args: object) -> Outcome:
+        return self._refuse("contradictory")
+
+    def _duplicate(self, *_args: object) -> Outcome:
+        return self._refuse("duplicate_end")
+
     def _refuse(self, reason: str) -> Outcome:
         self._discards[reason] += 1
-        return Outcome.REFUSED
+        return REFUSED
 
     # -- facts --------------------------------------------------------------------------------
 
@@ -244,8 +266,8 @@ class VisitKeeper:
             visit.waited_ms = max(0, visit.ended_ts - queued_ts)
 
     def _set_answer(self, visit: Visit, event: Event, at_ms: int) -> None:
-        if visit.stage != Stage.FINISHED:
-            visit.stage = Stage.TALKING
+        if visit.stage != FINISHED:
+            visit.stage = TALKING
         visit.answered_ms, visit.answered_ts = at_ms, event.at_ms
         visit.answered_inferred = False
         given = visit.wait_ms if visit.wait_given else event.wait_ms
@@ -253,11 +275,11 @@ class VisitKeeper:
 
     def _set_end(self, kind: int, visit: Visit, event: Event, at_ms: int) -> None:
         answered = visit.answered_ms != UNKNOWN
-        visit.stage = Stage.FINISHED if answered else Stage.LEFT
+        visit.stage = FINISHED if answered else LEFT
         visit.end, visit.ended_ms, visit.ended_ts = kind, at_ms, event.at_ms
-        if kind == Kind.DISCONNECTED:
+        if kind == DISCONNECTED:
             visit.evident = event.reason in EVIDENT_REASONS
-        elif kind == Kind.ABANDONED:
+        elif kind == ABANDONED:
             visit.suspicious = (
                 event.ended_by in _NOT_THE_CALLER or event.reason not in _ORDINARY_ABANDON
             )
@@ -274,7 +296,7 @@ class VisitKeeper:
         """Set an end and everything before it that was not seen, from what the end carries."""
         if answered and visit.answered_ms == UNKNOWN:
             self._infer_answer(visit, event, at_ms)
-        elif visit.stage == Stage.NEW:
+        elif visit.stage == NEW:
             self._infer_queued(visit, event, at_ms, event.at_ms, event.wait_ms)
         self._set_end(kind, visit, event, at_ms)
 
@@ -291,7 +313,7 @@ class VisitKeeper:
             answered_ts = event.at_ms - event.talk_ms
         else:
             known = False
-        if visit.stage == Stage.NEW:
+        if visit.stage == NEW:
             self._infer_queued(visit, event, at_ms, answered_ts if known else None, wait_ms)
         visit.answered_ts = answered_ts
         visit.answered_ms = at_ms - event.at_ms + answered_ts

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from monitor.core.calls import UNKNOWN, Call, Visit
-from monitor.core.lifecycle import Stage
+from monitor.core.lifecycle import WAITING
 from monitor.core.snapshot import IntArray
 
 _Place = tuple[int, int, Call, Visit]  # queued_ms, serial of the call, and who it is
@@ -101,4 +101,4 @@ class WaitingRoom:
 
 
 def _still_waits(place: _Place) -> bool:
-    return place[3].stage == Stage.WAITING and place[3].queued_ms == place[0]
+    return place[3].stage == WAITING and place[3].queued_ms == place[0]

@@ -85,9 +85,7 @@ class Gate:
         host = request.headers.get("Host")
         # A browser always sends it; a bare probe may not.
         if host is not None and not self._is_our_name(host):
-            raise web.HTTPMisdirectedRequest(
-                text="not served under this name; configure it under http: names\n"
-            )
+            raise web.HTTPMisdirectedRequest(text="this server is not known under this name\n")
 
     async def _check_credentials(self, request: web.Request) -> None:
         is_private = self._is_tls or _is_loopback_peer(request)

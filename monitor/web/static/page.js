@@ -87,7 +87,7 @@ async function show() {
   table.show(rows.windows, limits, windowLabel);
   sources.show(status);
   const alertCounts = alerts.show(open.alerts, status);
-  showHeader(status, judged, rows.windows, alertCounts);
+  showHeader(status, judged, rows.windows, alertCounts, windowLabel);
   byId("main").hidden = false;
   lines = rows.windows.filter((row) => row.kind === "line").map((row) => row.scope);
   if (status.at_ms !== newest.atMs) newest = { atMs: status.at_ms, sinceMs: performance.now() };
@@ -99,7 +99,7 @@ async function lineNames() {
   return answer.windows.map((row) => row.scope);
 }
 
-function showHeader(status, verdicts, rows, { open, firing }) {
+function showHeader(status, verdicts, rows, { open, firing }, windowLabel) {
   setText(byId("organization"), status.organization);
   setText(byId("clock"), clockText(status.at_ms));
   byId("clock").dateTime = new Date(status.at_ms).toISOString();
@@ -107,7 +107,7 @@ function showHeader(status, verdicts, rows, { open, firing }) {
   const breached = verdicts.filter((verdict) => verdict.state === "breached");
   const unjudged = verdicts.filter((verdict) => verdict.state === "insufficient");
   const names = breached.map((verdict) => MEASURES[verdict.measure].title.toLowerCase());
-  const when = windowText(chosenWindow);
+  const when = windowText(windowLabel);
   // The standards bind lines: a good average of the whole must not hide a line that is breached.
   const isBreached = (row) => row.kind === "line" && Object.values(row.verdicts).includes("breached");
   const lineCount = rows.filter(isBreached).length;
