@@ -51,7 +51,7 @@ class _State(msgspec.Struct):
     opened: dict[int, _Lists]
     amended: dict[int, _Lists]
     calls: list[Call]
-    ended: list[tuple[int, int]]
+    ended: list[int]
     alerts: list[LiveAlert]
     agents: list[tuple[str, str, int, str]]
     sources: dict[str, SourceState]
@@ -74,11 +74,7 @@ def take(engine: Engine) -> Parts:
         opened=_as_lists(ring.opened),
         amended=_as_lists(ring.amended),
         calls=calls,
-        ended=[
-            (forget_ms, index_of[id(call)])
-            for forget_ms, call in engine.tracker.remembered()
-            if id(call) in index_of
-        ],
+        ended=[index_of[id(call)] for call in engine.tracker.remembered()],
         alerts=engine.alert_book.state(),
         agents=engine.agents.state(),
         sources=engine.sources,
@@ -138,9 +134,7 @@ def _restored(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
             visit.row = int(mapping[visit.row])
             if visit.site_row != UNKNOWN:
                 visit.site_row = int(mapping[visit.site_row])
-    engine.tracker.restore(
-        state.calls, [(forget_ms, state.calls[index]) for forget_ms, index in state.ended]
-    )
+    engine.tracker.restore(state.calls, [state.calls[index] for index in state.ended])
     engine.alert_book.restore(state.alerts)
     engine.agents.restore(state.agents)
     engine.discards.update(state.discards)

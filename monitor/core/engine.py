@@ -23,7 +23,7 @@ from monitor.core import measures
 from monitor.core.agents import AgentRoster
 from monitor.core.alerts import AlertBook
 from monitor.core.booking import Books
-from monitor.core.calls import UNKNOWN
+from monitor.core.calls import UNKNOWN, Call
 from monitor.core.events import Event
 from monitor.core.lifecycle import KIND_OF_TYPE
 from monitor.core.plan import HOUR_MS, SECOND_MS, Plan
@@ -42,6 +42,10 @@ _IGNORED: Final = frozenset(
 )
 
 
+# Where the events of a queue, or of a queue at a site, are counted.
+Places = dict[str | tuple[str, str], Place]
+
+
 class SourceState(Struct):
     """What is kept of one source.
 
@@ -56,6 +60,11 @@ class SourceState(Struct):
     last_event_ms: int = UNKNOWN
     last_seq: int = UNKNOWN
     gaps_total: int = 0
+
+    def add(self, accepted: int, newest_ms: int) -> None:
+        """Count accepted events, of which the newest happened at `newest_ms`."""
+        self.events_total += accepted
+        self.last_event_ms = max(self.last_event_ms, newest_ms)
 
 
 class Engine:
@@ -87,7 +96,7 @@ class Engine:
             plan.organization, plan.rules, self.table, self.judge, plan.windows_ms
         )
         self.sources: dict[str, SourceState] = {name: SourceState() for name in plan.sources}
-        self._places: dict[tuple[str, str, str | None], Place] = {}
+        self._places: dict[str, Places] = {}
         self._rows_seen = self.table.direct_count
         self.shown_lifetime: IntArray = np.zeros_like(self.ring.lifetime)
 
@@ -100,40 +109,51 @@ class Engine:
             batch: In order of receipt.
             now_ms: When they were received, not before the last tick.
         """
-        plan_limits = self.plan.limits
-        ahead_ms = now_ms + plan_limits.skew_ms
+        tracker, discards = self.tracker, self.discards
+        places: Places = {}
+        unconfigured = self.table.unconfigured
+        oldest_ms = now_ms - self.plan.limits.past_ms
+        ahead_ms = now_ms + self.plan.limits.skew_ms
+        name, source, newest_ms, accepted = "", SourceState(), UNKNOWN, 0
+        calls: dict[str, Call] = {}
         for event in batch:
-            source = self.sources.get(event.source)
-            if source is None:
-                source = self._unknown_source(event)
-                if source is None:
+            if event.source != name:
+                source.add(accepted, newest_ms)
+                newest_ms, accepted = UNKNOWN, 0
+                name, found = event.source, self._source(event.source)
+                if found is None:
+                    name = ""  # so that the next one of it is refused as well
                     continue
+                source, calls = found, tracker.calls_of(name)
+                places = self._places.setdefault(name, {})
             at_ms = event.at_ms
-            if at_ms > ahead_ms or at_ms < now_ms - plan_limits.past_ms:
-                if at_ms > now_ms + _DAY_MS or at_ms < now_ms:
-                    self.discards["bad_time"] += 1
+            if not oldest_ms <= at_ms <= ahead_ms:
+                if not now_ms < at_ms <= now_ms + _DAY_MS:
+                    discards["bad_time"] += 1
                     continue
-                self.discards["skewed"] += 1
+                discards["skewed"] += 1
                 at_ms = now_ms
-            source.events_total += 1
-            source.last_event_ms = max(source.last_event_ms, at_ms)
+            accepted += 1
+            newest_ms = max(newest_ms, at_ms)
             if event.seq is not None:
                 self._check_sequence(source, event.seq)
             kind = KIND_OF_TYPE.get(event.type)
+            queue = event.queue
             if kind is None:
-                self._other(event, at_ms, now_ms)
+                self._other(event, calls, at_ms, now_ms)
             elif event.call_id is None:
-                self.discards["no_call_id"] += 1
-            elif event.queue is None:
-                self._without_queue(kind, event, at_ms, now_ms)
+                discards["no_call_id"] += 1
+            elif queue is None:
+                self._without_queue(kind, event, calls, at_ms, now_ms)
             else:
-                key = (event.source, event.queue, event.site)
-                place = self._places.get(key)
+                site = event.site
+                place = places.get(queue if site is None else (queue, site))
                 if place is None:
-                    place = self._find_place(key)
-                if place[0] == self.table.unconfigured:
-                    self.discards["unknown_queue"] += 1
-                self.tracker.visit(kind, event, at_ms, now_ms, place)
+                    place = self._find_place(name, queue, site)
+                if place[0] == unconfigured:
+                    discards["unknown_queue"] += 1
+                tracker.visit(kind, event, calls, at_ms, now_ms, place)
+        source.add(accepted, newest_ms)
 
     def on_tick(self, now_ms: int) -> list[Alert]:
         """Move to a whole second: expire calls, advance the windows, move the alerts.
@@ -283,17 +303,17 @@ class Engine:
 
     def _waiting_now(self, at_ms: int) -> tuple[IntArray, IntArray, IntArray]:
         """Waiting calls, their waits so far, and the longest wait (-1 for none), of every row."""
-        direct = np.stack((self.waiting.counts(), self.waiting.waited_sums_ms(at_ms)), axis=-1)
-        rolled = self.table.roll_up(direct)
-        first_ms = self.waiting.first_queued_ms()
-        longest = np.where(first_ms == UNKNOWN, UNKNOWN, np.maximum(at_ms - first_ms, 0))
-        return rolled[:, 0], rolled[:, 1], self.table.highest(longest)
+        count, waited_ms, longest_ms = self.waiting.figures(at_ms)
+        rolled = self.table.roll_up(np.stack((count, waited_ms), axis=-1))
+        return rolled[:, 0], rolled[:, 1], self.table.highest(longest_ms)
 
-    def _unknown_source(self, event: Event) -> SourceState | None:
-        if self.plan.sources:
+    def _source(self, name: str) -> SourceState | None:
+        """The state of a source; None, and counted, for one that is not configured."""
+        state = self.sources.get(name)
+        if state is None and self.plan.sources:
             self.discards["unknown_source"] += 1
-            return None
-        state = self.sources[event.source] = SourceState()
+        elif state is None:
+            state = self.sources[name] = SourceState()
         return state
 
     def _check_sequence(self, source: SourceState, seq: int) -> None:
@@ -302,14 +322,14 @@ class Engine:
                 source.gaps_total += seq - source.last_seq - 1
             source.last_seq = seq
 
-    def _find_place(self, key: tuple[str, str, str | None]) -> Place:
-        source, queue, site = key
+    def _find_place(self, source: str, queue: str, site: str | None) -> Place:
         name = self.plan.aliases.get(source, {}).get(queue, queue)
         row = self.admit(name)
         site_row = UNKNOWN if site is None else self.table.site_row(site)
         place = (row, site_row, self.table.thresholds_ms[row])
-        if len(self._places) < _PLACES_KEPT:
-            self._places[key] = place
+        places = self._places.setdefault(source, {})
+        if len(places) < _PLACES_KEPT:
+            places[queue if site is None else (queue, site)] = place
         return place
 
     def _grow(self) -> None:
@@ -322,20 +342,22 @@ class Engine:
         self.judge.refresh()
         self.alert_book.refresh()
 
-    def _without_queue(self, kind: int, event: Event, at_ms: int, now_ms: int) -> None:
+    def _without_queue(
+        self, kind: int, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int
+    ) -> None:
         if event.type in (types.CALL_QUEUED, types.CALL_ANSWERED):
             self.discards["no_queue"] += 1
         else:
-            self.tracker.end_without_queue(kind, event, at_ms, now_ms)
+            self.tracker.end_without_queue(kind, event, calls, at_ms, now_ms)
 
-    def _other(self, event: Event, at_ms: int, now_ms: int) -> None:
+    def _other(self, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int) -> None:
         """Everything that is not about a visit to a queue."""
         kind = event.type
         if kind == types.CALL_STARTED:
             if event.call_id is None:
                 self.discards["no_call_id"] += 1
             else:
-                self.tracker.start(event, at_ms, now_ms)
+                self.tracker.start(event, calls, at_ms, now_ms)
         elif kind == types.AGENT_STATE:
             self.agents.apply(event)
         elif kind == types.SOURCE_RESET:
@@ -344,7 +366,7 @@ class Engine:
             self.sources[event.source].last_seq = UNKNOWN
         elif kind == types.QUEUE_SNAPSHOT:
             if event.depth == 0 and event.queue is not None:
-                place = self._find_place((event.source, event.queue, None))
+                place = self._find_place(event.source, event.queue, None)
                 self.tracker.empty_queue(event.source, place[0], event.at_ms, now_ms)
         elif kind != types.HEARTBEAT and kind not in _IGNORED:
             self.discards["unknown_type"] += 1

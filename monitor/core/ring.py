@@ -165,7 +165,8 @@ class WindowRing:
         self._first_minute = min(state.first_minute, held_from)
         self.beyond, self.lifetime = state.beyond, state.lifetime
         self._seconds, self._minutes = state.seconds, state.minutes
-        self.opened, self._amended = state.opened, state.amended
+        self.opened.update(state.opened)
+        self._amended = state.amended
         for index, window in enumerate(self.windows_s):
             if window in state.windows_s:
                 self.sums[index] = state.sums[state.windows_s.index(window)]

@@ -12,17 +12,18 @@ counted by reason.
 Pure: no I/O, no clock.
 """
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
-from heapq import heapify, heappop, heappush
 
 from monitor.core.booking import Books
 from monitor.core.calls import UNKNOWN, Call, Visit, entered_ms, visits_of
 from monitor.core.events import EVIDENT_REASONS, Event
 from monitor.core.lifecycle import (
     ANSWERED,
+    COMPLETED,
     DEQUEUED,
     DISCONNECTED,
+    FINISHED,
     LAPSE,
     LEFT,
     NEW,
@@ -31,7 +32,7 @@ from monitor.core.lifecycle import (
     TRANSFERRED,
     WAITING,
 )
-from monitor.core.plan import Limits
+from monitor.core.plan import SECOND_MS, Limits
 from monitor.core.visits import ENDED, ENTERED, ENTERED_AND_ENDED, VisitKeeper
 from monitor.core.waiting import WaitingRoom
 
@@ -66,8 +67,11 @@ class CallTracker:
         self._no_queue = no_queue
         self._discards = discards
         self._calls: dict[str, dict[str, Call]] = {}
-        self._due: list[tuple[int, int, Call]] = []  # (when to look, serial, call)
-        self._ended: deque[tuple[int, Call]] = deque()  # (when to forget, call)
+        self._due: dict[int, list[Call]] = {}  # by the second in which to look
+        # By serial, in the order in which they are forgotten; each ended call once, no open one.
+        self._ended: OrderedDict[int, Call] = OrderedDict()
+        self._looked_s = UNKNOWN
+        self._silent: list[tuple[int, int, Call]] = []  # who to give up next is last
         self._serial = 0
         self.open_count = 0
 
@@ -78,27 +82,98 @@ class CallTracker:
 
     # -- events -------------------------------------------------------------------------------
 
-    def start(self, event: Event, at_ms: int, now_ms: int) -> None:
+    def calls_of(self, source: str) -> dict[str, Call]:
+        """The calls of a source, to be handed in with its events."""
+        found = self._calls.get(source)
+        if found is None:
+            found = self._calls[source] = {}
+        return found
+
+    def start(self, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int) -> None:
         """The call reached the system; `at_ms` is the instant on the engine's time."""
-        call = self._call(event, now_ms)
+        call = self._call(event, calls, now_ms)
         if call.started_ms != UNKNOWN:
             self._discards["duplicate"] += 1
             return
         call.started_ms = at_ms
         first = _first_visit(call)
-        self._books.made(call, self._no_queue if first is None else first.row, at_ms)
+        if first is None and call.made_ms == UNKNOWN:
+            self._books.quick_start(call, self._no_queue)
+        else:
+            self._books.made(call, self._no_queue if first is None else first.row, at_ms)
 
-    def visit(self, kind: int, event: Event, at_ms: int, now_ms: int, place: Place) -> None:
+    def visit(
+        self,
+        kind: int,
+        event: Event,
+        calls: dict[str, Call],
+        at_ms: int,
+        now_ms: int,
+        place: Place,
+    ) -> None:
         """Something happened to a visit.
+
+        The ordinary steps of an ordinary call are taken here in one go; all else goes through the
+        transition table, which would do the same.
 
         Args:
             kind: A `Kind`.
             event: The event; it names a call and a queue.
+            calls: Of its source.
             at_ms: Its instant on the engine's time (`event.at_ms` but for a skewed clock).
             now_ms: When it was received.
             place: Where it counts.
         """
-        call = self._call(event, now_ms)
+        call = calls.get(event.call_id)  # type: ignore[arg-type]
+        if call is None:
+            call = self._call(event, calls, now_ms)
+        else:
+            call.touched_ms = now_ms
+        visit = call.visit
+        if visit is None:
+            if kind == QUEUED and place[1] == UNKNOWN and not (call.ended or call.assigned):
+                self._quick_enter(call, event, at_ms, place)
+                return
+        elif call.older is None and visit.site_row == UNKNOWN and visit.queue == event.queue:
+            stage = visit.stage
+            if stage == TALKING:
+                if (
+                    kind == COMPLETED
+                    and event.entry is None
+                    and event.wait_ms is None
+                    and visit.queued_ms != UNKNOWN
+                ):
+                    visit.stage, visit.end = FINISHED, COMPLETED
+                    visit.ended_ms, visit.ended_ts = at_ms, event.at_ms
+                    self._books.quick_complete(visit)
+                    self._close(call, now_ms)
+                    return
+            elif stage == WAITING and kind == ANSWERED and event.entry is None:
+                wait_ms = event.wait_ms
+                if wait_ms is not None:
+                    visit.wait_given = True
+                else:
+                    wait_ms = event.at_ms - visit.queued_ts
+                if wait_ms >= 0:
+                    visit.stage, visit.wait_ms = TALKING, wait_ms
+                    visit.answered_ms, visit.answered_ts = at_ms, event.at_ms
+                    self._books.quick_answer(visit)
+                    return
+        self._visit(kind, call, event, at_ms, now_ms, place)
+
+    def _quick_enter(self, call: Call, event: Event, at_ms: int, place: Place) -> None:
+        assert event.queue is not None
+        visit = Visit(
+            event.queue, event.entry or 1, place[0], UNKNOWN, place[2], at_ms, WAITING, at_ms,
+            event.at_ms,
+        )  # fmt: skip
+        call.visit = visit
+        self._books.quick_enter(call, visit)
+        self._waiting.enter(call, visit)
+
+    def _visit(
+        self, kind: int, call: Call, event: Event, at_ms: int, now_ms: int, place: Place
+    ) -> None:
         visit = call.visit
         entry = event.entry
         if visit is not None and (
@@ -121,9 +196,11 @@ class CallTracker:
             return
         self._act(kind, call, visit, event, at_ms, now_ms)
 
-    def end_without_queue(self, kind: int, event: Event, at_ms: int, now_ms: int) -> None:
+    def end_without_queue(
+        self, kind: int, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int
+    ) -> None:
         """An end that names no queue: that of the open visit, or of a call outside any queue."""
-        call = self._call(event, now_ms)
+        call = self._call(event, calls, now_ms)
         visit = call.visit
         if visit is not None and visit.stage in (WAITING, TALKING):
             self._act(kind, call, visit, event, at_ms, now_ms)
@@ -157,26 +234,34 @@ class CallTracker:
 
     def expire(self, now_ms: int) -> None:
         """End calls that have been silent for too long and forget those that ended long ago."""
-        while self._due and self._due[0][0] <= now_ms:
-            _, serial, call = heappop(self._due)
-            if call.forget_ms != UNKNOWN:
-                continue
-            due_ms = call.touched_ms + self._limits.call_age_ms
-            if due_ms <= now_ms:
-                self._lapse(call, now_ms, now_ms, "expired")
-            else:
-                heappush(self._due, (due_ms, serial, call))
+        now_s = now_ms // SECOND_MS
+        for second in self._seconds_due(now_s):
+            for call in sorted(self._due.pop(second), key=_serial):
+                if call.forget_ms != UNKNOWN:
+                    continue
+                if call.touched_ms + self._limits.call_age_ms <= now_ms:
+                    self._lapse(call, now_ms, now_ms, "expired")
+                else:
+                    self._look_later(call)
+        self._looked_s = now_s
         ended = self._ended
-        while ended and (ended[0][0] <= now_ms or len(ended) > self._limits.ended_calls):
-            forget_ms, call = ended.popleft()
-            if call.forget_ms == forget_ms:
-                self._calls[call.source].pop(call.call_id, None)
+        while ended:
+            call = next(iter(ended.values()))
+            if call.forget_ms > now_ms and len(ended) <= self._limits.ended_calls:
+                break
+            del ended[call.serial], self._calls[call.source][call.call_id]
+
+    def _seconds_due(self, now_s: int) -> list[int]:
+        first_s = self._looked_s + 1
+        if now_s - first_s < len(self._due):
+            return [second for second in range(first_s, now_s + 1) if second in self._due]
+        return sorted(second for second in self._due if second <= now_s)
 
     def next_due_ms(self) -> int | None:
         """When `expire` will have something to do if nothing more arrives; None for never."""
-        candidates = [self._due[0][0]] if self._due else []
+        candidates = [min(self._due) * SECOND_MS] if self._due else []
         if self._ended:
-            candidates.append(self._ended[0][0])
+            candidates.append(next(iter(self._ended.values())).forget_ms)
         return min(candidates, default=None)
 
     # -- state --------------------------------------------------------------------------------
@@ -186,39 +271,34 @@ class CallTracker:
         for of_source in self._calls.values():
             yield from of_source.values()
 
-    def remembered(self) -> list[tuple[int, Call]]:
-        """Ended calls with the instant at which each is forgotten, in that order."""
-        return list(self._ended)
+    def remembered(self) -> list[Call]:
+        """Ended calls in the order in which they are forgotten."""
+        return list(self._ended.values())
 
-    def restore(self, calls: list[Call], ended: list[tuple[int, Call]]) -> None:
+    def restore(self, calls: list[Call], ended: list[Call]) -> None:
         """Take over what `calls` and `remembered` gave before."""
         for call in sorted(calls, key=lambda call: call.serial):
             self._calls.setdefault(call.source, {})[call.call_id] = call
             self._serial = max(self._serial, call.serial + 1)
             if call.forget_ms == UNKNOWN:
                 self.open_count += 1
-                due_ms = call.touched_ms + self._limits.call_age_ms
-                self._due.append((due_ms, call.serial, call))
+                self._look_later(call)
             for visit in visits_of(call):
                 if visit.stage == WAITING:
                     self._waiting.enter(call, visit)
-        heapify(self._due)
-        self._ended.extend(ended)
+        self._ended.update((call.serial, call) for call in ended)
 
     # -- one call -----------------------------------------------------------------------------
 
-    def _call(self, event: Event, now_ms: int) -> Call:
-        of_source = self._calls.get(event.source)
-        if of_source is None:
-            of_source = self._calls[event.source] = {}
+    def _call(self, event: Event, calls: dict[str, Call], now_ms: int) -> Call:
         call_id = event.call_id
         assert call_id is not None
-        call = of_source.get(call_id)
+        call = calls.get(call_id)
         if call is not None:
             call.touched_ms = now_ms
             return call
-        call = of_source[call_id] = Call(event.source, call_id, self._serial, now_ms)
-        heappush(self._due, (now_ms + self._limits.call_age_ms, self._serial, call))
+        call = calls[call_id] = Call(event.source, call_id, self._serial, now_ms)
+        self._look_later(call)
         self._serial += 1
         self.open_count += 1
         if self.open_count > self._limits.open_calls:
@@ -241,7 +321,7 @@ class CallTracker:
         if call.visit is not None:
             call.older = [*(call.older or ()), call.visit]
         call.visit = visit
-        self._reopen(call, now_ms)
+        self._reopen(call)
         self._act(kind, call, visit, event, at_ms, now_ms)
 
     def _act(
@@ -249,9 +329,10 @@ class CallTracker:
     ) -> None:
         step = self._steps[visit.stage][kind]
         if visit.queued_ms == UNKNOWN and visit.stage != NEW:
-            moved = self._visits.learn(visit, event, at_ms)
+            before_ms = visit.first_ms
+            self._visits.learn(visit, event, at_ms)
             outcome = step(kind, call, visit, event, at_ms)
-            if moved:
+            if entered_ms(visit) != before_ms:
                 outcome = ENTERED_AND_ENDED if outcome == ENDED else ENTERED
         else:
             outcome = step(kind, call, visit, event, at_ms)
@@ -260,7 +341,7 @@ class CallTracker:
                 self._close(call, now_ms)
         elif outcome == ENTERED:
             if visit.end == UNKNOWN:
-                self._reopen(call, now_ms)
+                self._reopen(call)
             self._count_call(call)
         elif outcome == ENTERED_AND_ENDED:
             self._count_call(call)
@@ -286,15 +367,18 @@ class CallTracker:
         """The call is over unless something still comes."""
         if call.forget_ms == UNKNOWN:
             self.open_count -= 1
+        else:
+            del self._ended[call.serial]
         call.forget_ms = now_ms + self._limits.ended_for_ms
-        self._ended.append((call.forget_ms, call))
+        self._ended[call.serial] = call
 
-    def _reopen(self, call: Call, now_ms: int) -> None:
+    def _reopen(self, call: Call) -> None:
         if call.forget_ms == UNKNOWN:
             return
         call.forget_ms = UNKNOWN
+        del self._ended[call.serial]
         self.open_count += 1
-        heappush(self._due, (now_ms + self._limits.call_age_ms, call.serial, call))
+        self._look_later(call)
 
     def _lapse(self, call: Call, at_ms: int, now_ms: int, reason: str) -> None:
         """End a call of which no end is known."""
@@ -308,15 +392,37 @@ class CallTracker:
             self._count_unqueued(call, at_ms)
         self._close(call, now_ms)
 
+    def _look_later(self, call: Call) -> None:
+        """Look at the call again when it may have been silent for too long."""
+        second = -(-(call.touched_ms + self._limits.call_age_ms) // SECOND_MS)
+        due = self._due.get(second)
+        if due is None:
+            self._due[second] = [call]
+        else:
+            due.append(call)
+
     def _evict(self, newcomer: Call, now_ms: int) -> None:
-        while self._due:
-            due = heappop(self._due)
-            if due[2] is newcomer:
-                heappush(self._due, due)
-                return
-            if due[2].forget_ms == UNKNOWN:
-                self._lapse(due[2], now_ms, now_ms, "too_many_open_calls")
-                return
+        """Give up the call that has been silent for longest."""
+        call = self._next_silent() or self._next_silent(newcomer)
+        if call is not None:
+            self._lapse(call, now_ms, now_ms, "too_many_open_calls")
+
+    def _next_silent(self, newcomer: Call | None = None) -> Call | None:
+        """The open call whose last event is oldest; looks through all again when given one."""
+        if newcomer is not None:
+            waiting = (call for call in self.calls() if call.forget_ms == UNKNOWN)
+            silent = [(one.touched_ms, one.serial, one) for one in waiting if one is not newcomer]
+            self._silent = sorted(silent, reverse=True, key=lambda found: found[:2])
+        while self._silent:
+            touched_ms, _, call = self._silent.pop()
+            # Whatever was touched since is younger than all that is left in the line.
+            if call.forget_ms == UNKNOWN and call.touched_ms == touched_ms:
+                return call
+        return None
+
+
+def _serial(call: Call) -> int:
+    return call.serial
 
 
 def _is_open(call: Call) -> bool:

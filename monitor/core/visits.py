@@ -17,7 +17,7 @@ from enum import IntEnum
 from typing import Final
 
 from monitor.core.booking import BOOK, UNBOOK, Books, is_late
-from monitor.core.calls import UNKNOWN, Call, Visit, entered_ms
+from monitor.core.calls import UNKNOWN, Call, Visit
 from monitor.core.events import EVIDENT_REASONS, Event
 from monitor.core.lifecycle import (
     ABANDONED,
@@ -99,13 +99,8 @@ class VisitKeeper:
         }
         self.steps = tuple(tuple(steps[action] for action in row) for row in ACTIONS)
 
-    def learn(self, visit: Visit, event: Event, at_ms: int) -> bool:
-        """Take from any further event what it tells of a beginning that is unknown.
-
-        Returns:
-            Whether the beginning has moved.
-        """
-        before_ms = visit.first_ms
+    def learn(self, visit: Visit, event: Event, at_ms: int) -> None:
+        """Take from any further event what it tells of a beginning that is unknown."""
 
         def facts() -> None:
             visit.first_ms = min(visit.first_ms, at_ms)
@@ -114,12 +109,9 @@ class VisitKeeper:
                 self._set_queued(visit, event.queued_ms, at_ms - event.at_ms + event.queued_ms)
 
         self._amend(visit, facts)
-        return entered_ms(visit) != before_ms
 
     def lapse(self, visit: Visit, at_ms: int) -> None:
         """End an open visit of which no end is known."""
-        if visit.stage == WAITING:
-            self._waiting.leave(visit)
 
         def facts() -> None:
             visit.stage, visit.end, visit.ended_ms = LAPSED, LAPSE, at_ms
@@ -133,7 +125,7 @@ class VisitKeeper:
     def _enter(self, _kind: int, call: Call, visit: Visit, event: Event, at_ms: int) -> Outcome:
         visit.queued_ms, visit.queued_ts = at_ms, event.at_ms
         visit.stage = WAITING
-        self._books.enter(visit)
+        self._books.visit(visit, BOOK)
         self._waiting.enter(call, visit)
         return ENTERED
 
@@ -144,8 +136,6 @@ class VisitKeeper:
             self._infer_queued(visit, event, at_ms, event.at_ms, wait_ms)
         elif event.wait_ms is None and event.at_ms - visit.queued_ts < -_SLACK_MS:
             return self._refuse("bad_time")
-        else:
-            self._waiting.leave(visit)
         self._set_answer(visit, event, at_ms)
         if begins:
             self._books.visit(visit, BOOK)
@@ -173,7 +163,6 @@ class VisitKeeper:
         if not begins:
             if event.at_ms - visit.queued_ts < -_SLACK_MS:
                 return self._refuse("bad_time")
-            self._waiting.leave(visit)
             self._books.visit(visit, UNBOOK)
         self._set_inferred_end(kind, visit, event, at_ms, answered=answered)
         self._books.visit(visit, BOOK)

@@ -1,13 +1,12 @@
 """Who is in the queue now: how many, for how long in all, and the longest.
 
-Counts change with the event; the longest wait is found when it is read, from a line-up per row that
-is kept in order of queueing. Whoever has left stays in the line-up until the reader comes past.
+Whoever enters is put on one list; whoever leaves is not looked for, since the visit itself says
+that it no longer waits. The figures are made when they are read, in one pass over those who are
+left. That costs a tick less than keeping counts would cost every event.
 
 Pure: no I/O, no clock.
 """
 
-from bisect import insort
-from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,11 +15,7 @@ from monitor.core.calls import UNKNOWN, Call, Visit
 from monitor.core.lifecycle import WAITING
 from monitor.core.snapshot import IntArray
 
-_Place = tuple[int, int, Call, Visit]  # queued_ms, serial of the call, and who it is
-
-
-def _order(place: _Place) -> tuple[int, int]:
-    return place[0], place[1]
+_CLEAN_FROM = 4_096
 
 
 class WaitingRoom:
@@ -31,74 +26,64 @@ class WaitingRoom:
     """
 
     def __init__(self, rows: int) -> None:
-        self._count = [0] * rows
-        self._queued_sum = [0] * rows
-        self._line_ups: list[deque[_Place]] = [deque() for _ in range(rows)]
-        self.total = 0
+        self._rows = rows
+        self._entered: list[tuple[Call, Visit]] = []
+        self._clean_at = _CLEAN_FROM
 
     def grow(self, rows: int) -> None:
         """Have room for `rows` direct rows."""
-        for _ in range(rows - len(self._count)):
-            self._count.append(0)
-            self._queued_sum.append(0)
-            self._line_ups.append(deque())
+        self._rows = rows
 
     def enter(self, call: Call, visit: Visit) -> None:
-        """The visit begins to wait at its `queued_ms`."""
-        self.total += 1
-        place = (visit.queued_ms, call.serial, call, visit)
-        for row in (visit.row, visit.site_row) if visit.site_row != UNKNOWN else (visit.row,):
-            self._count[row] += 1
-            self._queued_sum[row] += visit.queued_ms
-            line_up = self._line_ups[row]
-            if line_up and line_up[-1][0] > visit.queued_ms:
-                self._insert(row, place)
-            else:
-                line_up.append(place)
+        """The visit waits from now on, until its stage changes."""
+        self._entered.append((call, visit))
+        if len(self._entered) >= self._clean_at:
+            self._clean()
 
-    def leave(self, visit: Visit) -> None:
-        """The visit no longer waits. Call it before `queued_ms` is changed."""
-        self.total -= 1
-        for row in (visit.row, visit.site_row) if visit.site_row != UNKNOWN else (visit.row,):
-            self._count[row] -= 1
-            self._queued_sum[row] -= visit.queued_ms
-            if len(self._line_ups[row]) > 2 * self._count[row] + 64:
-                self._line_ups[row] = deque(filter(_still_waits, self._line_ups[row]))
-        assert self.total >= 0
+    @property
+    def total(self) -> int:
+        """Calls in queue."""
+        self._clean()
+        return len(self._entered)
 
     def waiting_in(self, row: int) -> Iterator[tuple[Call, Visit]]:
-        """Calls that wait in a direct row, longest first."""
-        for place in tuple(self._line_ups[row]):
-            if _still_waits(place):
-                yield place[2], place[3]
+        """Calls that wait in a direct row, in order of entry."""
+        self._clean()
+        for call, visit in self._entered:
+            if visit.row == row:
+                yield call, visit
 
     def counts(self) -> IntArray:
         """Calls in queue. Shape (direct rows,), int64."""
-        return np.array(self._count, dtype=np.int64)
+        return self.figures(0)[0]
 
-    def waited_sums_ms(self, at_ms: int) -> IntArray:
-        """Time waited so far by all of them. Shape (direct rows,), int64, >= 0."""
-        sums = self.counts() * at_ms - np.array(self._queued_sum, dtype=np.int64)
-        return np.maximum(sums, 0)
+    def figures(self, at_ms: int) -> tuple[IntArray, IntArray, IntArray]:
+        """How many wait, how long all of them together have waited, and the longest.
 
-    def first_queued_ms(self) -> IntArray:
-        """When the longest waiting entered. Shape (direct rows,), int64; -1 when nobody waits."""
-        first = np.full(len(self._count), UNKNOWN, dtype=np.int64)
-        for row, count in enumerate(self._count):
-            line_up = self._line_ups[row]
-            if count:
-                while not _still_waits(line_up[0]):
-                    line_up.popleft()
-                first[row] = line_up[0][0]
-            elif line_up:
-                line_up.clear()
-        return first
+        Args:
+            at_ms: Now.
 
-    def _insert(self, row: int, place: _Place) -> None:
-        in_order = list(self._line_ups[row])
-        insort(in_order, place, key=_order)
-        self._line_ups[row] = deque(in_order)
+        Returns:
+            Three arrays of shape (direct rows,), int64: calls; ms, >= 0; ms, -1 for nobody.
+        """
+        self._clean()
+        visits = [visit for _, visit in self._entered]
+        visits += [visit for visit in visits if visit.site_row != UNKNOWN]
+        count = len(self._entered)
+        rows = np.fromiter(
+            (visit.row if index < count else visit.site_row for index, visit in enumerate(visits)),
+            np.int64,
+            len(visits),
+        )
+        waits_ms = at_ms - np.fromiter((visit.queued_ms for visit in visits), np.int64, len(visits))
+        np.maximum(waits_ms, 0, out=waits_ms)
+        waited_ms = np.zeros(self._rows, dtype=np.int64)
+        np.add.at(waited_ms, rows, waits_ms)
+        longest_ms = np.full(self._rows, UNKNOWN, dtype=np.int64)
+        np.maximum.at(longest_ms, rows, waits_ms)
+        return np.bincount(rows, minlength=self._rows), waited_ms, longest_ms
 
-
-def _still_waits(place: _Place) -> bool:
-    return place[3].stage == WAITING and place[3].queued_ms == place[0]
+    def _clean(self) -> None:
+        """Leave out whoever no longer waits."""
+        self._entered = [entry for entry in self._entered if entry[1].stage == WAITING]
+        self._clean_at = max(_CLEAN_FROM, 2 * len(self._entered))

@@ -1,4 +1,4 @@
-"""Made-up calls for the tests of the core: a plan, hypothesis strategies, and how to feed an engine.
+"""Made-up calls for the tests of the core: a plan, strategies, and how to feed an engine.
 
 A call is made from facts (when it queued, how long it waited, how it ended) and then told by
 events that carry more or less of them, as sources do. `tell` puts the events of several calls in
@@ -8,6 +8,7 @@ order of time and rank; what a test does to that order, it does itself.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -78,7 +79,9 @@ def shared_plan(threshold_ms: int = 30_000, windows_ms: tuple[int, ...] = WINDOW
     )
 
 
-def event(kind: str, at_ms: int, call: str = "c", queue: str | None = "A", **given: object) -> Event:
+def happened(
+    kind: str, at_ms: int, call: str = "c", queue: str | None = "A", **given: object
+) -> Event:
     """One `call.KIND` event of source `pbx`; `given` are further attributes of `Event`."""
     made = Event(f"call.{kind}", "pbx", at_ms / 1000, call_id=call, queue=queue, at_ms=at_ms)
     for name, value in given.items():
@@ -116,16 +119,16 @@ def visit_events(
     def maybe(value: int) -> int | None:
         return value if draw(st.booleans()) else None
 
-    told = [event("queued", queued_ms, call, queue, entry=entry, site=site)]
+    told = [happened("queued", queued_ms, call, queue, entry=entry, site=site)]
     ended_ms = left_ms
     stays_open = may_stay_open and draw(st.integers(0, 3)) == 0
     if is_answered:
         carried = {"queued_ms": maybe(queued_ms), "wait_ms": maybe(stated_ms)}
-        told.append(event("answered", left_ms, call, queue, entry=entry, site=site, **carried))
+        told.append(happened("answered", left_ms, call, queue, entry=entry, site=site, **carried))
         ended_ms = left_ms + draw(durations)
     if not stays_open:
         kind = draw(st.sampled_from(ANSWERED_ENDS if is_answered else UNANSWERED_ENDS))
-        end = event(kind, ended_ms, call, queue, entry=entry, site=site)
+        end = happened(kind, ended_ms, call, queue, entry=entry, site=site)
         end.queued_ms, end.wait_ms = maybe(queued_ms), maybe(stated_ms)
         end.answered_ms = left_ms if is_answered else None
         end.reason, end.ended_by = draw(_reasons), draw(_enders)
@@ -142,13 +145,13 @@ def call_events(
     told = []
     is_started = draw(st.booleans())
     if is_started:
-        told.append(event("started", at_ms, call, None))
+        told.append(happened("started", at_ms, call, None))
         at_ms += draw(durations)
     visits = draw(st.integers(0, 3))
     if not visits:
         if not is_started or draw(st.booleans()):
             kind = draw(st.sampled_from(("completed", "disconnected")))
-            told.append(event(kind, at_ms, call, None, reason=draw(_reasons)))
+            told.append(happened(kind, at_ms, call, None, reason=draw(_reasons)))
         return told
     entries: dict[str, int] = {}
     counted = draw(st.booleans()) if with_entries is None else with_entries
@@ -252,15 +255,15 @@ def figures(snapshot: Snapshot, scope: str, window_ms: int) -> dict[str, int | f
     found: dict[str, int | float | None] = {
         name: int(value) for name, value in zip(FIELDS, snapshot.counts[window, row], strict=True)
     }
-    longest = int(snapshot.longest_wait_ms[row])
+    longest_ms = int(snapshot.longest_wait_ms[row])
+    found["waiting"] = int(snapshot.waiting[row])
+    found["longest_wait_ms"] = None if longest_ms < 0 else longest_ms
     ratios = {
         "average_hold_seconds": snapshot.average_hold_s[window, row],
         "hold_floor_seconds": snapshot.hold_floor_s[window, row],
         "service_level_ratio": snapshot.service_level[window, row],
         "disconnect_ratio": snapshot.disconnect[1, window, row],
     }
-    return (
-        found
-        | {"waiting": int(snapshot.waiting[row]), "longest_wait_ms": None if longest < 0 else longest}
-        | {name: None if value != value else float(value) for name, value in ratios.items()}  # noqa: PLR0124 (NaN alone differs from itself)
-    )
+    return found | {
+        name: None if np.isnan(value) else float(value) for name, value in ratios.items()
+    }

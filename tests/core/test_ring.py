@@ -185,9 +185,9 @@ def test_what_has_left_every_window_is_not_held(
         add(ring, plain, START_S + second, 0, 1)
         now_s = START_S + second + 1
         ring.advance(now_s)
-    ring.advance(now_s + max(max(windows_s), HOUR_S) + 120)
+    ring.advance(now_s + max(*windows_s, HOUR_S) + 120)
     state = ring.state()
-    assert not (state.seconds or state.minutes or state.opened or state.amended)
+    assert (state.seconds, state.minutes, state.opened, state.amended) == ({}, {}, {}, {})
 
 
 def test_additions_that_come_after_every_window_are_counted_as_beyond() -> None:

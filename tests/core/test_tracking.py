@@ -5,6 +5,7 @@ holes. `EventRecount` knows nothing of rings, stages or bookings.
 """
 
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from core.made_calls import (
     after,
     deliver,
     figures,
+    happened,
     histories,
     shared_plan,
     tick_to,
@@ -88,7 +90,9 @@ def test_every_window_of_every_scope_equals_the_recount_at_any_instant(
 
 
 @LAWS
-@given(events=histories(calls=4), gap_s=st.sampled_from((3_590, 3_661, 7_199, 7_260, 86_399, 86_460)))
+@given(
+    events=histories(calls=4), gap_s=st.sampled_from((3_590, 3_661, 7_199, 7_260, 86_399, 86_460))
+)
 def test_windows_forget_what_has_left_them_and_nothing_else(
     events: list[Event], gap_s: int
 ) -> None:
@@ -218,7 +222,9 @@ def assert_conserved(engine: Engine) -> None:
 def _queue_rows(engine: Engine) -> list[int]:
     upper = engine.table.upper
     return [
-        scope.row - upper for scope in engine.table.scopes[upper:] if scope.name.startswith("queue/")
+        scope.row - upper
+        for scope in engine.table.scopes[upper:]
+        if scope.name.startswith("queue/")
     ]
 
 
@@ -256,3 +262,56 @@ def test_lifetime_totals_that_are_shown_never_go_down(events: list[Event]) -> No
             assert not down.size, [FIELDS[field] for field in down]
         shown = lifetime_now
 
+
+def test_beginning_that_only_the_end_tells_moves_the_call_as_made_with_it() -> None:
+    events = [
+        happened("answered", BASE_MS + 100_000),
+        happened("completed", BASE_MS + 130_000, wait_ms=90_000),
+    ]
+    engine = Engine(shared_plan())
+    deliver(engine, events, after(events))
+    assert_equals_recount(engine, EventRecount(events, groups=GROUPS), after(events))
+    row = figures(engine.snapshot(), "queue/A", MINUTE_MS)
+    assert (row["calls_made"], row["offered"], row["late"]) == (0, 0, 0)
+
+
+def test_queueing_that_a_later_event_carries_is_taken_up() -> None:
+    events = [
+        happened("answered", BASE_MS + 100_000),
+        happened("completed", BASE_MS + 130_000, queued_ms=BASE_MS + 80_000),
+    ]
+    engine = Engine(shared_plan())
+    deliver(engine, events, after(events))
+    row = figures(engine.snapshot(), "organization", HOUR_MS)
+    assert (row["wait_ms_sum"], row["answered_within"], row["answered_unmeasured"]) == (
+        20_000,
+        1,
+        0,
+    )
+
+
+def test_hold_that_a_disconnect_states_is_kept_when_the_answer_comes_after_it() -> None:
+    told = [
+        happened("queued", BASE_MS),
+        happened("answered", BASE_MS + 40_000),
+        happened("disconnected", BASE_MS + 50_000, wait_ms=29_000),
+    ]
+    for order in permutations(told):
+        engine = Engine(shared_plan())
+        engine.on_tick(BASE_MS + 60_000)
+        engine.on_events(order, BASE_MS + 60_000)
+        engine.on_tick(BASE_MS + 61_000)
+        row = figures(engine.snapshot(), "organization", HOUR_MS)
+        assert (row["wait_ms_sum"], row["answered_within"], row["late"]) == (29_000, 1, 0)
+
+
+def test_end_that_is_told_twice_does_not_end_the_next_visit() -> None:
+    end = happened("abandoned", BASE_MS + 10_000)
+    told = [happened("queued", BASE_MS), end, happened("queued", BASE_MS + 11_000), end]
+    engine = Engine(shared_plan())
+    deliver(engine, told[:3], BASE_MS + 20_000)
+    engine.on_events(told[3:], BASE_MS + 20_000)
+    engine.on_tick(BASE_MS + 21_000)
+    row = figures(engine.snapshot(), "queue/A", MINUTE_MS)
+    assert (row["offered"], row["abandoned"], row["waiting"]) == (2, 1, 1)
+    assert engine.discards == {"duplicate_end": 1}
