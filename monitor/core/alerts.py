@@ -32,6 +32,7 @@ from monitor.core.verdict import Judge, passing
 RESOLVED_FOR_MS: Final = 15 * MINUTE_MS
 _RESOLVED_KEPT: Final = 10_000
 _PER_MILLE: Final = 1000
+_INSUFFICIENT, _MET, _BREACHED = map(int, VerdictState)
 
 
 class LiveAlert(Struct):
@@ -72,6 +73,7 @@ class _Watch:
         rows = np.array(table.rows_matching(plan.scopes), dtype=np.intp)
         limits = judge.limit(plan.measure, rows)
         self.rows: npt.NDArray[np.intp] = rows[limits >= 0]
+        self.index_of = {row: index for index, row in enumerate(self.rows.tolist())}
         self.limits: IntArray = limits[limits >= 0]
         self.clears: IntArray = (
             self.limits if plan.clear is None else np.full_like(self.limits, plan.clear)
@@ -179,27 +181,26 @@ class AlertBook:
         numerator, denominator = self._judge.pair(measure, counts)
         numerator, denominator = numerator[watch.rows], denominator[watch.rows]
         states = self._judge.states(measure, (numerator, denominator), watch.limits)
-        breached = np.flatnonzero(states == VerdictState.BREACHED)
         names = self._table.scopes
-        for index in breached.tolist():
+        for index in (states == _BREACHED).nonzero()[0].tolist():
             key = (watch.plan.name, names[watch.rows[index]].name)
             if key not in self._live:
                 self._live[key] = LiveAlert(*key, AlertState.PENDING, now_ms)
                 self._live[key].numerator = int(numerator[index])
                 self._live[key].denominator = int(denominator[index])
                 changed.append(self._view(self._live[key]))
-        if not self._live:
+        live = [alert for (rule, _), alert in self._live.items() if rule == watch.plan.name]
+        if not live:
             return
         is_clear = passing(measure, numerator, denominator, watch.clears)
-        for index, row in enumerate(watch.rows.tolist()):
-            alert = self._live.get((watch.plan.name, names[row].name))
-            if alert is not None:
-                state = int(states[index])
-                if state != VerdictState.INSUFFICIENT:
-                    alert.numerator = int(numerator[index])
-                    alert.denominator = int(denominator[index])
-                if self._move(alert, watch.plan, state, now_ms, is_clear=bool(is_clear[index])):
-                    changed.append(self._view(alert))
+        for alert in live:
+            index = watch.index_of[self._row_of[alert.scope]]
+            state = int(states[index])
+            if state != _INSUFFICIENT:
+                alert.numerator = int(numerator[index])
+                alert.denominator = int(denominator[index])
+            if self._move(alert, watch.plan, state, now_ms, is_clear=bool(is_clear[index])):
+                changed.append(self._view(alert))
 
     def _move(
         self,
@@ -213,16 +214,16 @@ class AlertBook:
         """Move one alert; True when its state changed in a way that receivers care about."""
         key = (alert.rule, alert.scope)
         if alert.state is AlertState.PENDING:
-            if state != VerdictState.BREACHED:
+            if state != _BREACHED:
                 del self._live[key]
                 return False
             if now_ms - alert.breached_ms < rule.for_ms:
                 return False
             alert.state, alert.fired_ms, alert.reason = AlertState.FIRING, now_ms, "held"
             return True
-        is_clear = is_clear and state == VerdictState.MET
+        is_clear = is_clear and state == _MET
         alert.clear_ms = (alert.clear_ms or now_ms) if is_clear else None
-        insufficient = state == VerdictState.INSUFFICIENT
+        insufficient = state == _INSUFFICIENT
         alert.no_data_ms = (alert.no_data_ms or now_ms) if insufficient else None
         if alert.clear_ms is not None and now_ms - alert.clear_ms >= rule.clear_for_ms:
             alert.reason = "cleared"

@@ -261,8 +261,9 @@ class WindowRing:
             for minute in _keys_between(self._minutes, first, last):
                 blocks.subtract(sums, self._minutes[minute])
                 changed = True
-        if self._minute_span:
-            for minute in _keys_between(self._minutes, 0, (to_s - self._minute_span) // _MINUTE_S):
+        gone = (to_s - self._minute_span) // _MINUTE_S
+        if self._minute_span and (from_s - self._minute_span) // _MINUTE_S < gone:
+            for minute in [minute for minute in self._minutes if minute < gone]:
                 del self._minutes[minute]
         return changed
 

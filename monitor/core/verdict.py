@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from monitor.core import measures
+from monitor.core import fields, measures
 from monitor.core.scopes import ScopeTable
 from monitor.core.snapshot import IntArray, Snapshot, Verdict, VerdictState
 from monitor.core.standards import Formula, Measure, Requirement
@@ -21,6 +21,9 @@ from monitor.core.standards import Formula, Measure, Requirement
 MEASURES: Final = tuple(Measure)
 _PER_MILLE: Final = 1000
 States = npt.NDArray[np.int8]
+_INSUFFICIENT: Final = np.int8(VerdictState.INSUFFICIENT)
+# By whether the limit is kept.
+_STATE_OF: Final = np.array([VerdictState.BREACHED, VerdictState.MET], dtype=np.int8)
 
 
 class Judge:
@@ -76,17 +79,14 @@ class Judge:
             return self.service_level(counts)
         if measure is Measure.AVERAGE_HOLD:
             return measures.average_hold(counts)
-        band, ended = measures.disconnects(counts)
-        return band[measures.DEFAULT], ended
+        return counts[..., fields.DISCONNECTED], counts[..., fields.ENDED]
 
     def states(self, measure: Measure, pair: measures.Pair, limits: IntArray) -> States:
-        """Verdicts on pairs against limits; `insufficient` where there is no limit."""
+        """Verdicts on pairs against limits of their shape; `insufficient` where there is none."""
         numerator, denominator = pair
-        passes = passing(measure, numerator, denominator, limits)
-        states = np.where(passes, np.int8(VerdictState.MET), np.int8(VerdictState.BREACHED))
-        too_few = (denominator < self._min_calls) | (limits < 0)
-        states[np.broadcast_to(too_few, states.shape)] = VerdictState.INSUFFICIENT
-        return states.astype(np.int8)
+        states = _STATE_OF[passing(measure, numerator, denominator, limits).view(np.int8)]
+        states[(denominator < self._min_calls) | (limits < 0)] = _INSUFFICIENT
+        return states
 
     def explain(self, snapshot: Snapshot, row: int) -> Sequence[Verdict]:
         """Every verdict on one scope, with what stands behind it, window by window."""
