@@ -15,8 +15,9 @@ the ticks between the batches exactly as they fell.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from monitor.core.checkpoint import CheckpointError
 from monitor.core.engine import Engine
 from monitor.core.events import Event
 from monitor.core.plan import HOUR_MS, SECOND_MS, Plan
-from monitor.core.snapshot import Alert, Snapshot
+from monitor.core.snapshot import Alert, AlertState, Snapshot
 from monitor.formats import journal, topics
 from monitor.formats.normalized import NormalizedDecoder
 from monitor.sources.inbox import Inbox, Message
@@ -77,11 +78,17 @@ class Recovered:
         position: The last journal id that it contains.
         alerts: Changes of alerts since the checkpoint, with their instants, that are not in the
             history yet.
+        recorded: Key and state of each change that is in the history; time that passes a second
+            time finds the same changes a second time.
+        ended: Alerts that are over, and that the engine may no longer hold although somebody was
+            told that they fire and not that they ended.
     """
 
     engine: Engine
     position: int
     alerts: list[tuple[int, Alert]]
+    recorded: set[tuple[str, str]]
+    ended: list[Alert]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +139,18 @@ async def recover(plan: Plan, store: Store) -> Recovered:
         position = record.id
         replayed += record.count
     _LOG.info("restored: %d events replayed, %d calls open", replayed, engine.tracker.open_count)
+    history = await store.alert_history(_HISTORY_KNOWN)
+    ended = {alert.key: alert for _, alert in changes if alert.state is AlertState.RESOLVED}
+    told = {key for (_, key), state in store.delivered().items() if state == AlertState.FIRING}
+    held = {alert.key for alert in engine.alert_book.alerts()}
+    at_ms = engine.ring.closed_s * SECOND_MS
+    for alert in _over(history, told - held - ended.keys(), at_ms):
+        ended[alert.key] = alert
+        changes.append((at_ms, alert))
     # Replaying finds changes again that were recorded before the end.
-    known = {(row.key, row.state) for row in await store.alert_history(_HISTORY_KNOWN)}
-    fresh = [change for change in changes if (change[1].key, str(change[1].state)) not in known]
-    return Recovered(engine, position, fresh)
+    recorded = {(row.key, row.state) for row in history}
+    fresh = [change for change in changes if (change[1].key, str(change[1].state)) not in recorded]
+    return Recovered(engine, position, fresh, recorded, list(ended.values()))
 
 
 class Runner:
@@ -193,6 +208,8 @@ class Runner:
         self._commit: asyncio.Task[int] | None = None
         self._commit_since_s = 0.0
         self._changes = [_alert_record(at_ms, alert) for at_ms, alert in recovered.alerts]
+        self._recorded = recovered.recorded
+        self._ended = {alert.key: alert for alert in recovered.ended}
         self._alerts_changed = True
         self._published_s = 0.0
         self._snapshot_s = 0.0
@@ -331,9 +348,9 @@ class Runner:
         has_ticked = False
         for tick_ms, changed in self.engine.advance(now_ms):
             has_ticked = True
-            self._changes += [_alert_record(tick_ms, alert) for alert in changed]
+            self._note(tick_ms, changed)
             slice_s = await self._give_way(slice_s)
-        self._alerts_changed |= bool(self._changes)
+        self._alerts_changed |= bool(self._changes or self._ended)
         if has_ticked and (
             self.snapshot is None or begun_s - self._snapshot_s >= _SNAPSHOT_EVERY_S
         ):
@@ -355,7 +372,19 @@ class Runner:
         if due and not waits and not (self._changes and self._commit is None):
             self._alerts_changed = False
             self._published_s = now_s
-            self._publish(self.engine.alert_book.alerts())
+            alerts = self.engine.alert_book.alerts()
+            # After a long absence one step may hold the end of an alert and its oblivion.
+            for alert in alerts:
+                self._ended.pop(alert.key, None)
+            self._publish((*self._ended.values(), *alerts))
+            self._ended.clear()
+
+    def _note(self, at_ms: int, changed: Sequence[Alert]) -> None:
+        for alert in changed:
+            if alert.state is AlertState.RESOLVED:
+                self._ended[alert.key] = alert
+            if (alert.key, str(alert.state)) not in self._recorded:
+                self._changes.append(_alert_record(at_ms, alert))
 
     def _taken_changes(self) -> list[AlertRecord]:
         taken, self._changes = self._changes, []
@@ -416,6 +445,32 @@ class Runner:
 def _log_failure(task: asyncio.Task[object]) -> None:
     if not task.cancelled() and task.exception() is not None:
         _LOG.error("upkeep of the store failed: %s", task.exception())
+
+
+def _over(history: Sequence[AlertRecord], keys: set[str], at_ms: int) -> Iterator[Alert]:
+    """The alerts with `keys`, which the engine does not hold any more, as they ended.
+
+    One that has not ended in the history has lost its rule or its scope.
+
+    Args:
+        history: Newest first.
+        keys: Whose.
+        at_ms: The end of those that have not ended in the history.
+    """
+    wanted = set(keys)
+    for row in history:
+        if row.key not in wanted:
+            continue
+        wanted.remove(row.key)
+        # A body of another version is history that this one cannot tell.
+        with suppress(msgspec.DecodeError):
+            alert = msgspec.json.decode(row.body, type=Alert)
+            if alert.state is AlertState.FIRING:
+                alert = replace(
+                    alert, state=AlertState.RESOLVED, resolved_ms=at_ms, reason="rule_removed"
+                )
+            if alert.state is AlertState.RESOLVED:
+                yield alert
 
 
 def _alert_record(at_ms: int, alert: Alert) -> AlertRecord:

@@ -67,12 +67,14 @@ class Books:
 
     Args:
         ring: Where the counts are kept.
+        no_queue: Direct row of calls that reached no queue.
         short_abandon_ms: An abandon before this is short (formulas F5 and F6).
     """
 
-    def __init__(self, ring: WindowRing, short_abandon_ms: int) -> None:
+    def __init__(self, ring: WindowRing, no_queue: int, short_abandon_ms: int) -> None:
         self._opened = ring.opened
         self._open = ring.open
+        self._no_queue = no_queue
         self._short_abandon_ms = short_abandon_ms
 
     def visit(self, visit: Visit, sign: int) -> None:
@@ -88,10 +90,10 @@ class Books:
     # The four steps of an ordinary call, each in one go. They book what the general parts below
     # would; `tests/core/test_booking.py` holds them to it.
 
-    def quick_start(self, call: Call, no_queue: int) -> None:
+    def quick_start(self, call: Call) -> None:
         """A call that is not counted yet has reached the system."""
         at_ms = call.made_ms = call.started_ms
-        call.made_row = no_queue
+        no_queue = call.made_row = self._no_queue
         second = at_ms // 1000
         opened = self._opened.get(second) or self._open(second)
         opened.plus.append(no_queue * FIELD_COUNT + fields.CALLS_MADE)
@@ -188,27 +190,23 @@ class Books:
             counted = (*counted, fields.DISCONNECTED_EVIDENT)
         self._count(visit.ended_ms, visit, counted, sign)
 
-    def end_outside(self, no_queue: int, kind: int, at_ms: int, *, evident: bool) -> None:
+    def end_outside(self, call: Call, kind: int, at_ms: int, *, evident: bool) -> None:
         """Book the end of a call that is in no queue.
 
         Args:
-            no_queue: Direct row of such calls.
+            call: The call.
             kind: A `Kind`. Outside a queue whatever is neither disconnected, transferred nor
                 lapsed is a normal end.
             at_ms: When it ended.
             evident: Whether a disconnect has positive evidence.
         """
-        self.cell(at_ms, no_queue, fields.ENDED, BOOK)
-        if kind == LAPSE:
-            self.cell(at_ms, no_queue, fields.ENDED_UNKNOWN, BOOK)
-        elif kind == DISCONNECTED:
-            self.cell(at_ms, no_queue, fields.DISCONNECTED, BOOK)
-            if evident:
-                self.cell(at_ms, no_queue, fields.DISCONNECTED_EVIDENT, BOOK)
-        elif kind == TRANSFERRED:
-            self.cell(at_ms, no_queue, fields.TRANSFERRED, BOOK)
-        else:
-            self.cell(at_ms, no_queue, fields.COMPLETED, BOOK)
+        counted = _LAPSED_TALKING if kind == LAPSE else _FINISHED.get(kind, _FINISHED[COMPLETED])
+        if evident and kind == DISCONNECTED:
+            counted = (*counted, fields.DISCONNECTED_EVIDENT)
+        for field in counted:
+            self.cell(at_ms, self._no_queue, field, BOOK)
+            if call.line_row != UNKNOWN:
+                self.cell(at_ms, call.line_row, field, BOOK)
 
     def _left(self, visit: Visit) -> tuple[int, ...]:
         """Fields of an unanswered end."""
@@ -229,9 +227,14 @@ class Books:
     def made(self, call: Call, row: int, at_ms: int) -> None:
         """Count a call as made at `at_ms` in direct row `row`, moving it if it was elsewhere."""
         if call.made_ms != UNKNOWN:
-            self.cell(call.made_ms, call.made_row, fields.CALLS_MADE, UNBOOK)
+            self._made(call, UNBOOK)
         call.made_ms, call.made_row = at_ms, row
-        self.cell(at_ms, row, fields.CALLS_MADE, BOOK)
+        self._made(call, BOOK)
+
+    def _made(self, call: Call, sign: int) -> None:
+        self.cell(call.made_ms, call.made_row, fields.CALLS_MADE, sign)
+        if call.line_row != UNKNOWN and call.made_row == self._no_queue:
+            self.cell(call.made_ms, call.line_row, fields.CALLS_MADE, sign)
 
     def assigned(self, call: Call, row: int, at_ms: int) -> None:
         """Count a call in the lifetime total of the queue that it is now known to belong to.

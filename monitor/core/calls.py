@@ -80,6 +80,8 @@ class Call(Struct, gc=False, array_like=True):
         started_ms: When it reached the system; UNKNOWN when that was not seen.
         made_ms: Instant at which it is counted as made; UNKNOWN when it is not counted yet.
         made_row: Direct row in which it is counted as made.
+        line_row: Direct row of calls to its line that reach no queue; UNKNOWN when the number that
+            was dialled belongs to no line.
         assigned: Whether it is in the lifetime count, at (`assigned_ms`, `assigned_row`).
         ended: Whether it has ended outside any queue.
         forget_ms: When an ended call may be forgotten; UNKNOWN while it is open.
@@ -94,6 +96,7 @@ class Call(Struct, gc=False, array_like=True):
     started_ms: int = UNKNOWN
     made_ms: int = UNKNOWN
     made_row: int = 0
+    line_row: int = UNKNOWN
     assigned: bool = False
     assigned_ms: int = UNKNOWN
     assigned_row: int = 0

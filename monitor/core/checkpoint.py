@@ -130,6 +130,8 @@ def _restored(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
     for call in state.calls:
         call.made_row = int(mapping[call.made_row])
         call.assigned_row = int(mapping[call.assigned_row])
+        if call.line_row != UNKNOWN:
+            call.line_row = int(mapping[call.line_row])
         for visit in visits_of(call):
             visit.row = int(mapping[visit.row])
             if visit.site_row != UNKNOWN:
@@ -154,15 +156,21 @@ def _direct_names(engine: Engine) -> list[str]:
 def _row_mapping(engine: Engine, names: list[str]) -> npt.NDArray[np.int64]:
     """New direct row of every old one.
 
-    A queue that is not configured any more is `unconfigured`. A site is UNKNOWN then and goes: what
-    is counted for it is counted for the queues as well.
+    A queue that is not configured any more is `unconfigured`. Any other row is UNKNOWN then and
+    goes: what is counted in it is counted for the queues as well.
     """
+    table = engine.table
+    across = {
+        scope.name: scope.row - table.upper
+        for scope in table.scopes
+        if scope.kind in (ScopeKind.SITE, ScopeKind.UNQUEUED)
+    }
     mapping = []
     for name in names:
         if name.startswith(_QUEUE):
             mapping.append(engine.admit(name.removeprefix(_QUEUE)))
         else:
-            mapping.append(engine.table.site_row(name.removeprefix(f"{ScopeKind.SITE}/")))
+            mapping.append(across.get(name, UNKNOWN))
     return np.array(mapping, dtype=np.int64)
 
 

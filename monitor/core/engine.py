@@ -84,7 +84,7 @@ class Engine:
         self.waiting = WaitingRoom(self.table.direct_count)
         self.discards: Counter[str] = Counter()
         self.tracker = CallTracker(
-            Books(self.ring, plan.short_abandon_ms),
+            Books(self.ring, self.table.no_queue, plan.short_abandon_ms),
             self.waiting,
             plan.limits,
             self.table.no_queue,
@@ -114,7 +114,8 @@ class Engine:
         unconfigured = self.table.unconfigured
         oldest_ms = now_ms - self.plan.limits.past_ms
         ahead_ms = now_ms + self.plan.limits.skew_ms
-        name, source, newest_ms, accepted = "", SourceState(), UNKNOWN, 0
+        name: str | None = None
+        source, newest_ms, accepted = SourceState(), UNKNOWN, 0
         calls: dict[str, Call] = {}
         for event in batch:
             if event.source != name:
@@ -122,7 +123,7 @@ class Engine:
                 newest_ms, accepted = UNKNOWN, 0
                 name, found = event.source, self._source(event.source)
                 if found is None:
-                    name = ""  # so that the next one of it is refused as well
+                    name = None  # so that the next one of it is refused as well
                     continue
                 source, calls = found, tracker.calls_of(name)
                 places = self._places.setdefault(name, {})
@@ -246,7 +247,8 @@ class Engine:
         verdicts = np.empty((len(MEASURES), *shape), dtype=np.int8)
         every_row = np.arange(len(scopes))
         for window in windows:
-            counted = counts[window] = table.roll_up(frozen[window])
+            # Between two steps a queue may be admitted; it is in the next snapshot.
+            counted = counts[window] = table.roll_up(frozen[window])[: len(scopes)]
             hold = measures.average_hold(counted)
             average_hold_s[window] = measures.ratio(*hold) / SECOND_MS
             floor = measures.hold_floor(counted, waiting, waited_ms)
@@ -275,7 +277,7 @@ class Engine:
             disconnect=disconnect,
             verdicts=verdicts,
             alerts=self.alert_book.alerts(),
-            discards=dict(self.discards),
+            discards=dict(self.discards + Counter(beyond_windows=self.ring.beyond)),
             sources=tuple(
                 SourceView(
                     name,
@@ -357,7 +359,8 @@ class Engine:
             if event.call_id is None:
                 self.discards["no_call_id"] += 1
             else:
-                self.tracker.start(event, calls, at_ms, now_ms)
+                line_row = self.table.dialled_row(event.dnis)
+                self.tracker.start(event, calls, at_ms, now_ms, line_row)
         elif kind == types.AGENT_STATE:
             self.agents.apply(event)
         elif kind == types.SOURCE_RESET:

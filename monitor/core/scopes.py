@@ -8,6 +8,8 @@ entities, contracts, lines) are sums of queues, made when they are read:
                                               '---- direct rows ----------------------->
 Queues come last, so that one that a pattern admits at run time is a new row at the end and moves
 no other. A queue that serves several contracts counts for each of them and once for what is above.
+A call that reached no queue counts in the row of those, which only the organization adds up; if it
+dialled a number of a line it counts in that line's row of such calls as well, below the line only.
 
 Pure: no I/O, no clock.
 """
@@ -64,6 +66,10 @@ class ScopeTable:
             self._sites[site] = self._add_row(
                 ScopeKind.SITE, f"site/{site}", {"site": site}, plan.standard
             )
+        self._dialled: dict[str, int] = {}
+        for contract, line in self._lines:
+            if line.dnis:
+                self._add_unqueued(contract, line)
         self.no_queue = self._add_queue("")
         self.unconfigured = self._add_queue(UNCONFIGURED)
         self._admitted = 0
@@ -81,6 +87,10 @@ class ScopeTable:
     def site_row(self, site: str) -> int:
         """Direct row of a site; -1 for one that is not configured."""
         return self._sites.get(site, -1)
+
+    def dialled_row(self, dnis: str | None) -> int:
+        """Direct row of calls to a number that reach no queue; -1 for a number of no line."""
+        return -1 if dnis is None else self._dialled.get(dnis, -1)
 
     @property
     def direct_count(self) -> int:
@@ -100,14 +110,17 @@ class ScopeTable:
         """Counts of all rows from the counts of the direct ones.
 
         Args:
-            direct: Shape (..., direct rows, fields), int64.
+            direct: Shape (..., direct rows, fields), int64. Rows that have been added to the table
+                since then count as zero.
 
         Returns:
             Shape (..., rows, fields), int64.
         """
         rows = len(self.scopes)
+        known = self.upper + direct.shape[-2]
         rolled = np.empty((*direct.shape[:-2], rows, direct.shape[-1]), dtype=np.int64)
-        rolled[..., self.upper :, :] = direct[..., : self.direct_count, :]
+        rolled[..., self.upper : known, :] = direct
+        rolled[..., known:, :] = 0
         for row, members in enumerate(self._member_arrays()):
             rolled[..., row, :] = rolled[..., members, :].sum(axis=-2)
         return rolled
@@ -212,6 +225,26 @@ class ScopeTable:
             if scope.name in above:
                 self._members[scope.row].append(direct)
         return direct
+
+    def _add_unqueued(self, contract: ContractPlan, line: LinePlan) -> None:
+        labels = {
+            "legal_entity": contract.legal_entity,
+            "contract": contract.id,
+            "line": line.name,
+        }
+        direct = self._add_row(
+            ScopeKind.UNQUEUED, f"unqueued/{contract.id}/{line.name}", labels, line.standard
+        )
+        for number in line.dnis:
+            self._dialled.setdefault(number, direct)
+        above = (
+            f"legal_entity/{contract.legal_entity}",
+            f"contract/{contract.id}",
+            f"line/{contract.id}/{line.name}",
+        )
+        for scope in self.scopes[: self.upper]:
+            if scope.name in above:
+                self._members[scope.row].append(direct)
 
     def _exact_keys(self) -> Iterable[str]:
         named = [*self._plan.queues, *(key for _, line in self._lines for key in line.queues)]

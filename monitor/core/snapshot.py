@@ -27,6 +27,7 @@ class ScopeKind(StrEnum):
     CONTRACT = "contract"
     LINE = "line"
     SITE = "site"
+    UNQUEUED = "unqueued"  # calls to a line's numbers that reached no queue, below that line only
     QUEUE = "queue"
 
 
@@ -38,8 +39,8 @@ class Scope:
         row: Its index.
         kind: Its level.
         name: `organization`, `legal_entity/NAME`, `contract/ID`, `line/CONTRACT/NAME`,
-            `site/NAME`, `queue/KEY`. The queue of calls that reached none is `queue/` and that of
-            unknown queues `queue/unconfigured`.
+            `site/NAME`, `unqueued/CONTRACT/LINE`, `queue/KEY`. The queue of calls that reached none
+            is `queue/` and that of unknown queues `queue/unconfigured`.
         labels: The scope's own labels for Prometheus and alerts: any of organization,
             legal_entity, contract, line, queue, site.
         lines: For a queue: the (contract, line) pairs that it serves; several when shared.

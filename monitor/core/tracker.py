@@ -89,17 +89,29 @@ class CallTracker:
             found = self._calls[source] = {}
         return found
 
-    def start(self, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int) -> None:
-        """The call reached the system; `at_ms` is the instant on the engine's time."""
+    def start(
+        self, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int, line_row: int
+    ) -> None:
+        """The call reached the system.
+
+        Args:
+            event: The event.
+            calls: Of its source.
+            at_ms: Its instant on the engine's time.
+            now_ms: When it was received.
+            line_row: Direct row of calls to the dialled line that reach no queue, or UNKNOWN.
+        """
         call = self._call(event, calls, now_ms)
         if call.started_ms != UNKNOWN:
             self._discards["duplicate"] += 1
             return
         call.started_ms = at_ms
         first = _first_visit(call)
-        if first is None and call.made_ms == UNKNOWN:
-            self._books.quick_start(call, self._no_queue)
+        if first is None and call.made_ms == line_row == UNKNOWN:
+            self._books.quick_start(call)
         else:
+            if call.made_ms == UNKNOWN:
+                call.line_row = line_row
             self._books.made(call, self._no_queue if first is None else first.row, at_ms)
 
     def visit(
@@ -131,7 +143,11 @@ class CallTracker:
             call.touched_ms = now_ms
         visit = call.visit
         if visit is None:
-            if kind == QUEUED and place[1] == UNKNOWN and not (call.ended or call.assigned):
+            if (
+                kind == QUEUED
+                and place[1] == call.line_row == UNKNOWN
+                and not (call.ended or call.assigned)
+            ):
                 self._quick_enter(call, event, at_ms, place)
                 return
         elif call.older is None and visit.site_row == UNKNOWN and visit.queue == event.queue:
@@ -213,9 +229,7 @@ class CallTracker:
             self._discards["duplicate_end"] += 1
             return
         call.ended = True
-        self._books.end_outside(
-            self._no_queue, kind, at_ms, evident=event.reason in EVIDENT_REASONS
-        )
+        self._books.end_outside(call, kind, at_ms, evident=event.reason in EVIDENT_REASONS)
         if visit is None:
             self._count_unqueued(call, at_ms)
         self._close(call, now_ms)
@@ -388,7 +402,7 @@ class CallTracker:
                 self._visits.lapse(visit, at_ms)
         if call.visit is None:
             call.ended = True
-            self._books.end_outside(self._no_queue, LAPSE, at_ms, evident=False)
+            self._books.end_outside(call, LAPSE, at_ms, evident=False)
             self._count_unqueued(call, at_ms)
         self._close(call, now_ms)
 

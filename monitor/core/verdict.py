@@ -68,7 +68,9 @@ class Judge:
             return measures.service_level(next(iter(self._formulas)), counts)
         numerator = np.zeros(counts.shape[:-1], dtype=np.int64)
         denominator = np.zeros(counts.shape[:-1], dtype=np.int64)
-        for formula, rows in self._formulas.items():
+        for formula, every_row in self._formulas.items():
+            # A queue may have been admitted since the counts were taken.
+            rows = every_row[every_row < counts.shape[-2]]
             above, below = measures.service_level(formula, counts[..., rows, :])
             numerator[..., rows], denominator[..., rows] = above, below
         return numerator, denominator

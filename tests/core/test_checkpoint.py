@@ -77,8 +77,8 @@ def other_events() -> st.SearchStrategy[Event]:
     at_ms = st.integers(BASE_MS, BASE_MS + 300_000)
 
     def made(kind: str, **given_: object) -> Event:
-        told = happened("started", 0, None, None)
-        told.type = kind
+        told = happened("started", 0, queue=None)
+        told.type, told.call_id = kind, None
         for name, value in given_.items():
             setattr(told, name, value)
         return told
@@ -156,6 +156,19 @@ def test_restart_after_any_event_equals_no_restart(
         assert_same(stayed, restarted)
 
 
+def test_the_call_that_is_given_up_first_is_the_same_after_a_restart() -> None:
+    stayed = Engine(replace(shared_plan(), limits=Limits(open_calls=2)))
+    stayed.on_tick(BASE_MS)
+    for kind, call, after_ms in (("queued", "1", 0), ("queued", "2", 10), ("answered", "1", 20)):
+        stayed.on_events([happened(kind, BASE_MS + after_ms, call)], BASE_MS + after_ms)
+    restarted = restore(stayed.plan, parts_of(stayed))
+    for engine in (stayed, restarted):
+        engine.on_events([happened("queued", BASE_MS + 30, "3")], BASE_MS + 30)
+        engine.on_tick(BASE_MS + 60_000)
+        assert [call.call_id for call in engine.tracker.calls() if call.forget_ms < 0] == ["1", "3"]
+    assert_same(stayed, restarted)
+
+
 @LAWS
 @given(events=histories(), at_s=st.integers(1, 400))
 def test_checkpoint_of_a_restored_engine_restores_the_same_again(
@@ -198,14 +211,14 @@ def row_of(engine: Engine, name: str) -> int:
 def test_queue_that_is_not_configured_any_more_goes_on_as_unconfigured(
     events: list[Event], at_s: int
 ) -> None:
-    engine = Engine(plan(Limits()))
+    engine = Engine(shared_plan())
     at_ms = BASE_MS + at_s * SECOND_MS
-    deliver(engine, events, at_ms)
+    deliver(engine, events, at_ms, jumps=True)
     restored = restore(without_b(engine.plan), parts_of(engine))
     rest = [told for told in events if told.at_ms >= at_ms]
     until_ms = at_ms + 400 * SECOND_MS
-    deliver(engine, rest, until_ms)
-    deliver(restored, rest, until_ms)
+    deliver(engine, rest, until_ms, jumps=True)
+    deliver(restored, rest, until_ms, jumps=True)
     before, after_ = engine.snapshot(), restored.snapshot()
     for old, new in (
         ("organization", "organization"),
@@ -229,9 +242,9 @@ def test_rows_find_their_counts_when_the_plan_is_turned_round(
     events: list[Event], at_s: int
 ) -> None:
     """Contracts and queues in another order, further queues and sites, and one site gone."""
-    engine = Engine(plan(Limits()))
+    engine = Engine(shared_plan())
     at_ms = BASE_MS + at_s * SECOND_MS
-    deliver(engine, events, at_ms)
+    deliver(engine, events, at_ms, jumps=True)
     turned = replace(
         engine.plan,
         contracts=tuple(reversed(engine.plan.contracts)),
@@ -240,8 +253,8 @@ def test_rows_find_their_counts_when_the_plan_is_turned_round(
     )
     restored = restore(turned, parts_of(engine))
     rest = [told for told in events if told.at_ms >= at_ms]
-    deliver(engine, rest, at_ms + 400 * SECOND_MS)
-    deliver(restored, rest, at_ms + 400 * SECOND_MS)
+    deliver(engine, rest, at_ms + 400 * SECOND_MS, jumps=True)
+    deliver(restored, rest, at_ms + 400 * SECOND_MS, jumps=True)
     before, after_ = engine.snapshot(), restored.snapshot()
     rows = {scope.name: scope.row for scope in after_.scopes}
     for scope in before.scopes:
@@ -259,13 +272,13 @@ def test_rows_find_their_counts_when_the_plan_is_turned_round(
 @LAWS
 @given(events=histories(), at_s=st.integers(1, 400))
 def test_window_that_is_new_is_summed_from_what_is_held(events: list[Event], at_s: int) -> None:
-    engine = Engine(plan(Limits()))
+    engine = Engine(shared_plan())
     at_ms = BASE_MS + at_s * SECOND_MS
-    deliver(engine, events, at_ms)
+    deliver(engine, events, at_ms, jumps=True)
     windows_ms = (7 * SECOND_MS, MINUTE_MS, 10 * MINUTE_MS, 3 * HOUR_MS)
-    changed = replace(engine.plan, windows_ms=windows_ms, rules=())
+    changed = replace(engine.plan, windows_ms=windows_ms)
     restored, fresh = restore(changed, parts_of(engine)), Engine(changed)
-    deliver(fresh, events, at_ms)
+    deliver(fresh, events, at_ms, jumps=True)
     for more_s in (0, 1, 60, 700, 10_900):
         for one in (restored, fresh):
             one.on_tick(at_ms + more_s * SECOND_MS)

@@ -1,0 +1,105 @@
+"""Quick steps book what the general parts book; calls that reach no queue count for their line."""
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitor.core import fields
+from monitor.core.engine import Engine
+from monitor.core.events import Event
+from monitor.core.plan import ContractPlan, LinePlan, Plan
+from monitor.core.presets import PRESETS
+
+BASE_MS = 1_760_000_000_000
+STANDARD = PRESETS["cms-ma-partd"]
+
+
+def event(kind: str, at_ms: int, **given: Any) -> Event:  # noqa: ANN401 (fields of the event)
+    made = Event(f"call.{kind}", "pbx", at_ms / 1000, call_id=given.pop("call_id", "c"), **given)
+    made.at_ms = at_ms
+    return made
+
+
+def totals(engine: Engine, at_ms: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    engine.on_tick(at_ms)
+    return engine.ring.lifetime.copy()
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_quick_steps_book_what_the_general_parts_book(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an ordinary life in quick steps, unbooking all in general leaves nothing."""
+    rng = random.Random(seed)
+    engine = Engine(Plan(organization="Example", standard=STANDARD, queues=("a", "b")))
+    general: list[str] = []
+    real = engine.tracker._visit
+
+    def noted(*args: Any) -> None:  # noqa: ANN401 (whatever it takes)
+        general.append("general")
+        real(*args)
+
+    monkeypatch.setattr(engine.tracker, "_visit", noted)
+    engine.on_tick(BASE_MS)
+    happened = []
+    for number in range(40):
+        call_id, queue = f"c{number}", rng.choice("ab")
+        at_ms = BASE_MS + rng.randrange(20_000)
+        if rng.random() < 0.7:
+            happened.append(event("started", at_ms, call_id=call_id))
+        queued_ms = at_ms + rng.randrange(5_000)
+        answered_ms = queued_ms + rng.choice((0, 1, 29_999, 30_000, 30_001, 45_000))
+        happened.append(event("queued", queued_ms, call_id=call_id, queue=queue))
+        wait_ms = rng.choice((None, 30_000, 12_345))
+        happened.append(
+            event("answered", answered_ms, call_id=call_id, queue=queue, wait_ms=wait_ms)
+        )
+        happened.append(event("completed", answered_ms + 9_000, call_id=call_id, queue=queue))
+    happened.sort(key=lambda one: one.at_ms)
+    engine.on_events(happened, BASE_MS + 20_000)
+    assert not general
+    for call in list(engine.tracker.calls()):
+        assert call.visit is not None
+        engine.tracker._books.visit(call.visit, -1)
+        engine.tracker._books.cell(call.made_ms, call.made_row, fields.CALLS_MADE, -1)
+        engine.tracker._books.cell(call.assigned_ms, call.assigned_row, fields.CALLS_ASSIGNED, -1)
+    assert not totals(engine, BASE_MS + 200_000).any()
+
+
+def line(name: str, queue: str, number: str) -> LinePlan:
+    return LinePlan(name, "current-enrollee", (queue,), STANDARD, dnis=(number,))
+
+
+def test_a_call_that_reaches_no_queue_counts_for_the_line_whose_number_was_dialled() -> None:
+    contract = ContractPlan("H1", "One", "Entity", (line("l", "a", "800"), line("m", "b", "801")))
+    engine = Engine(Plan(organization="Example", standard=STANDARD, contracts=(contract,)))
+    engine.on_tick(BASE_MS)
+    engine.on_events(
+        [
+            event("started", BASE_MS, call_id="ivr", dnis="800"),
+            event("completed", BASE_MS + 100, call_id="ivr", reason="ivr"),
+            event("started", BASE_MS, call_id="cut", dnis="801"),
+            event("disconnected", BASE_MS + 100, call_id="cut", reason="telecom"),
+            event("started", BASE_MS, call_id="queued", dnis="800"),
+            event("queued", BASE_MS + 200, call_id="queued", queue="b", dnis="800"),
+            event("started", BASE_MS, call_id="stranger", dnis="999"),
+        ],
+        BASE_MS + 300,
+    )
+    engine.on_tick(BASE_MS + 1_000)
+    snapshot = engine.snapshot()
+    found = {
+        scope.name: tuple(
+            int(snapshot.counts[0, scope.row, field])
+            for field in (fields.CALLS_MADE, fields.ENDED, fields.DISCONNECTED)
+        )
+        for scope in snapshot.scopes
+    }
+    assert found["organization"] == (4, 2, 1)
+    assert found["contract/H1"] == (3, 2, 1)
+    assert found["line/H1/l"] == (1, 1, 0)
+    assert found["line/H1/m"] == (2, 1, 1)
+    assert found["queue/"] == (3, 2, 1)
+    assert found["queue/b"] == (1, 0, 0)
