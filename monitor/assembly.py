@@ -96,6 +96,7 @@ def web_settings(config: Config) -> WebSettings:
     return WebSettings(
         host=http.host,
         port=http.port,
+        names=http.names,
         certificate_file=http.cert_file,
         key_file=http.key_file,
         users_file=http.users_file,

@@ -37,6 +37,7 @@ from monitor.replay import Record, Replay, default_plan
 from monitor.simulation.player import Destination, play
 from monitor.sources.mqtt import TakenOverError
 from monitor.store.errors import StoreError
+from monitor.web.credentials import user_line
 
 _Result = TypeVar("_Result")
 
@@ -274,6 +275,22 @@ def publish(
     _talk.print(f"{published} events published", markup=False)
     for reason, number in sorted(discards.items()):
         _talk.print(f"{number} lines refused: {reason}", markup=False)
+
+
+@_app.command()
+def user(name: Annotated[str, typer.Argument(help="Without a colon.")]) -> None:
+    """Print a line for http.users_file; asks for the password, or reads it from stdin."""
+    if ":" in name or not name.isprintable() or not name:
+        raise typer.BadParameter("a name has no colon and can be printed", param_hint="NAME")
+    if sys.stdin.isatty():
+        password = str(
+            typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        )
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if not password:
+        raise typer.BadParameter("a password is needed on stdin", param_hint="NAME")
+    typer.echo(user_line(name, password))
 
 
 # -- what the commands share ------------------------------------------------------------------

@@ -133,12 +133,14 @@ class Http(Section):
 
     listen: Listen = "127.0.0.1:9108"
     """HOST:PORT. Beyond this machine it needs cert_file, key_file and users_file."""
+    names: tuple[Text, ...] = Field(default=(), max_length=20)
+    """Names, besides those of this machine, under which readers may ask for the page."""
     cert_file: FilePath | None = None
     """Certificate shown to clients, together with key_file."""
     key_file: FilePath | None = None
     """Its private key; not readable for other users."""
     users_file: FilePath | None = None
-    """Who may come in, one NAME:HASH on each line; not readable for other users."""
+    """Who may come in, a line of `callcenter-monitor user NAME` each; not readable for others."""
 
     @property
     def host(self) -> str:
