@@ -27,6 +27,8 @@ from monitor.core.standards import DEFAULT_THRESHOLD_MS, Measure, Standard
 
 UNCONFIGURED: Final = "unconfigured"
 
+_Rows = npt.NDArray[np.intp] | slice
+
 
 def threshold_ms(standard: Standard) -> int:
     """Within how long the standard wants a call answered; 30 s when it does not say."""
@@ -58,7 +60,17 @@ class ScopeTable:
         self.thresholds_ms: list[int] = []
         self._direct: dict[str, int] = {}
         self._members: list[list[int]] = []
-        self._arrays: list[npt.NDArray[np.intp] | slice] | None = None
+        self._row_of: dict[str, int] = {}  # upper rows
+        self._below: list[tuple[int, _Rows]] | None = None
+        # Lines by the queues that they name, and by the patterns that they admit.
+        self._naming: dict[str, list[int]] = {}
+        self._admitting: list[tuple[str, int]] = []
+        for index, (_, line) in enumerate(self._lines):
+            for key in line.queues:
+                if _is_pattern(key):
+                    self._admitting.append((key, index))
+                else:
+                    self._naming.setdefault(key, []).append(index)
         self._add_upper()
         self.upper = len(self.scopes)
         self._sites: dict[str, int] = {}
@@ -121,8 +133,8 @@ class ScopeTable:
         rolled = np.empty((*direct.shape[:-2], rows, direct.shape[-1]), dtype=np.int64)
         rolled[..., self.upper : known, :] = direct
         rolled[..., known:, :] = 0
-        for row, members in enumerate(self._member_arrays()):
-            rolled[..., row, :] = rolled[..., members, :].sum(axis=-2)
+        for row, below in self._rows_below():
+            rolled[..., row, :] = rolled[..., below, :].sum(axis=-2)
         return rolled
 
     def highest(self, direct: IntArray) -> IntArray:
@@ -135,15 +147,46 @@ class ScopeTable:
             Shape (rows,), int64.
         """
         found = np.concatenate((np.full(self.upper, -1, dtype=np.int64), direct))
-        for row, members in enumerate(self._member_arrays()):
-            found[row] = found[members].max(initial=-1)
+        for row, below in self._rows_below():
+            found[row] = found[below].max(initial=-1)
         return found
 
-    def _member_arrays(self) -> list[npt.NDArray[np.intp] | slice]:
-        """For every upper row the rows below it; a slice where they lie side by side."""
-        if self._arrays is None:
-            self._arrays = [_rows_below(members, self.upper) for members in self._members]
-        return self._arrays
+    def _rows_below(self) -> list[tuple[int, _Rows]]:
+        """For every upper row, the lowest level first, the rows that add up to it.
+
+        Those are the rows of the level below where no queue would count twice, which spares most of
+        the work, and else the queues themselves.
+        """
+        if self._below is None:
+            self._below = [
+                (row, _as_slice(self._parts(row))) for row in reversed(range(self.upper))
+            ]
+        return self._below
+
+    def _parts(self, row: int) -> list[int]:
+        members = set(self._members[row])
+        parts: list[int] = []
+        below: set[int] = set()
+        count = 0
+        for child in self._children(row):
+            parts.append(child)
+            below.update(self._members[child])
+            count += len(self._members[child])
+        if count > len(below) or not below <= members:
+            parts, below = [], set()
+        return [*parts, *sorted(self.upper + direct for direct in members - below)]
+
+    def _children(self, row: int) -> list[int]:
+        """Rows of the next level down that has rows of its own, but for queues."""
+        scope = self.scopes[row]
+        if scope.kind is ScopeKind.LINE:
+            return []
+        level = ScopeKind.LINE if scope.kind is ScopeKind.CONTRACT else ScopeKind.CONTRACT
+        return [
+            other.row
+            for other in self.scopes[: self.upper]
+            if other.kind is level and scope.labels.items() <= other.labels.items()
+        ]
 
     def _add_upper(self) -> None:
         plan = self._plan
@@ -180,6 +223,7 @@ class ScopeTable:
     def _add_upper_row(
         self, kind: ScopeKind, name: str, labels: dict[str, str], standard: Standard
     ) -> None:
+        self._row_of[name] = len(self.scopes)
         self.scopes.append(Scope(len(self.scopes), kind, name, labels))
         self.standards.append(standard)
         self._members.append([])
@@ -199,12 +243,7 @@ class ScopeTable:
         return len(self.scopes) - 1 - self.upper
 
     def _add_queue(self, key: str) -> int:
-        serving = [
-            (contract, line)
-            for contract, line in self._lines
-            if key not in ("", UNCONFIGURED)
-            and any(fnmatchcase(key, pattern) for pattern in line.queues)
-        ]
+        serving = self._serving(key)
         standard = serving[0][1].standard if serving else self._plan.standard
         labels = {"queue": key}
         if len({contract.id for contract, _ in serving}) == 1:
@@ -213,7 +252,7 @@ class ScopeTable:
             if len(serving) == 1:
                 labels["line"] = line.name
         pairs = tuple((contract.id, line.name) for contract, line in serving)
-        self._arrays = None
+        self._below = None
         direct = self._add_row(ScopeKind.QUEUE, f"queue/{key}", labels, standard, pairs)
         self._direct[key] = direct
         above = {"organization"}
@@ -221,10 +260,17 @@ class ScopeTable:
             above.add(f"legal_entity/{contract.legal_entity}")
             above.add(f"contract/{contract.id}")
             above.add(f"line/{contract.id}/{line.name}")
-        for scope in self.scopes[: self.upper]:
-            if scope.name in above:
-                self._members[scope.row].append(direct)
+        for name in above:
+            self._members[self._row_of[name]].append(direct)
         return direct
+
+    def _serving(self, key: str) -> list[tuple[ContractPlan, LinePlan]]:
+        """The lines that a queue serves, in the order of the plan."""
+        if key in ("", UNCONFIGURED):
+            return []
+        found = set(self._naming.get(key, ()))
+        found.update(index for pattern, index in self._admitting if fnmatchcase(key, pattern))
+        return [self._lines[index] for index in sorted(found)]
 
     def _add_unqueued(self, contract: ContractPlan, line: LinePlan) -> None:
         labels = {
@@ -242,16 +288,15 @@ class ScopeTable:
             f"contract/{contract.id}",
             f"line/{contract.id}/{line.name}",
         )
-        for scope in self.scopes[: self.upper]:
-            if scope.name in above:
-                self._members[scope.row].append(direct)
+        for name in above:
+            self._members[self._row_of[name]].append(direct)
 
     def _exact_keys(self) -> Iterable[str]:
         named = [*self._plan.queues, *(key for _, line in self._lines for key in line.queues)]
         return [key for key in named if not _is_pattern(key)]
 
     def _admit(self, key: str) -> int:
-        patterns = [*self._plan.queues, *(key for _, line in self._lines for key in line.queues)]
+        patterns = (*self._plan.queues, *(pattern for pattern, _ in self._admitting))
         known = key and any(fnmatchcase(key, pattern) for pattern in patterns)
         if not known or self._admitted >= self._plan.limits.queues:
             return self.unconfigured
@@ -263,7 +308,8 @@ def _is_pattern(key: str) -> bool:
     return any(character in key for character in "*?[")
 
 
-def _rows_below(members: list[int], upper: int) -> npt.NDArray[np.intp] | slice:
-    if members and members[-1] - members[0] == len(members) - 1:
-        return slice(upper + members[0], upper + members[-1] + 1)
-    return np.array(members, dtype=np.intp) + upper
+def _as_slice(rows: list[int]) -> _Rows:
+    """The same rows, as a slice where they lie side by side: that needs no copy."""
+    if rows and rows == list(range(rows[0], rows[-1] + 1)):
+        return slice(rows[0], rows[-1] + 1)
+    return np.array(rows, dtype=np.intp)

@@ -304,7 +304,8 @@ class VisitKeeper:
             known = False
         if visit.stage == NEW:
             self._infer_queued(visit, event, at_ms, answered_ts if known else None, wait_ms)
-        visit.answered_ts = answered_ts
+        # Without any hint the end is no measure of the hold, whenever the queueing may be told.
+        visit.answered_ts = answered_ts if known or wait_ms is not None else UNKNOWN
         visit.answered_ms = at_ms - event.at_ms + answered_ts
         visit.answered_inferred = True
         if wait_ms is not None or known:

@@ -8,6 +8,7 @@ Pure: no I/O, no clock.
 """
 
 from collections.abc import Iterator
+from itertools import compress
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class WaitingRoom:
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._entered: list[tuple[Call, Visit]] = []
+        # Row, row of the site, queued_ms: of those on the list at the last reading.
+        self._places: IntArray = np.zeros((0, 3), dtype=np.int64)
         self._clean_at = _CLEAN_FROM
 
     def grow(self, rows: int) -> None:
@@ -67,16 +70,13 @@ class WaitingRoom:
             Three arrays of shape (direct rows,), int64: calls; ms, >= 0; ms, -1 for nobody.
         """
         self._clean()
-        visits = [visit for _, visit in self._entered]
-        visits += [visit for visit in visits if visit.site_row != UNKNOWN]
-        count = len(self._entered)
-        rows = np.fromiter(
-            (visit.row if index < count else visit.site_row for index, visit in enumerate(visits)),
-            np.int64,
-            len(visits),
-        )
-        waits_ms = at_ms - np.fromiter((visit.queued_ms for visit in visits), np.int64, len(visits))
-        np.maximum(waits_ms, 0, out=waits_ms)
+        places = self._places
+        waits_ms = np.maximum(at_ms - places[:, 2], 0)
+        rows, sites = places[:, 0], places[:, 1]
+        at_site = sites != UNKNOWN
+        if at_site.any():
+            rows = np.concatenate((rows, sites[at_site]))
+            waits_ms = np.concatenate((waits_ms, waits_ms[at_site]))
         waited_ms = np.zeros(self._rows, dtype=np.int64)
         np.add.at(waited_ms, rows, waits_ms)
         longest_ms = np.full(self._rows, UNKNOWN, dtype=np.int64)
@@ -85,5 +85,17 @@ class WaitingRoom:
 
     def _clean(self) -> None:
         """Leave out whoever no longer waits."""
-        self._entered = [entry for entry in self._entered if entry[1].stage == WAITING]
+        entered = self._entered
+        fresh = [
+            (visit.row, visit.site_row, visit.queued_ms)
+            for _, visit in entered[len(self._places) :]
+        ]
+        if fresh:
+            self._places = np.concatenate((self._places, np.array(fresh, dtype=np.int64)))
+        waits = np.fromiter(
+            (visit.stage == WAITING for _, visit in entered), np.bool_, len(entered)
+        )
+        if not waits.all():
+            self._entered = list(compress(entered, waits.tolist()))
+            self._places = self._places[waits]
         self._clean_at = max(_CLEAN_FROM, 2 * len(self._entered))

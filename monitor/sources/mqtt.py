@@ -263,6 +263,8 @@ class MqttSource:
         except aiomqtt.MqttCodeError as error:
             if isinstance(error.rc, ReasonCode) and error.rc.value in _REFUSALS:
                 raise RefusedError(_refusal(error.rc)) from error
+            if session.ended.done():
+                return "the connection ended while it was being set up"
             raise
         finally:
             session.close()

@@ -41,6 +41,7 @@ _BURST: Final = 64
 _PUBACK: Final = int(MessageType.PUBACK)
 _PUBACK_PACKET: Final = Struct("!BBH")
 _SESSION_TAKEN_OVER: Final = 0x8E
+_NO_ANSWER: Final = ReasonCode(PacketTypes.CONNACK, "Unspecified error")
 _NORMAL: Final = ReasonCode(PacketTypes.DISCONNECT, "Normal disconnection")
 
 Receive = Callable[[str, bytes, bool, int], None]
@@ -59,7 +60,7 @@ class Session:
         max_bytes: How many bytes of their payloads stop the reading.
 
     Attributes:
-        ended: Done when an accepted connection has ended, with the reason in English.
+        ended: Done when the connection has ended, accepted or not, with the reason in English.
     """
 
     def __init__(
@@ -155,6 +156,9 @@ class Session:
         ) -> None:
             self._taken_over = reason.value == _SESSION_TAKEN_OVER
             self._end(str(reason))
+            # aiomqtt would wait for the answer of a connection that has ended; it ignores this
+            # once there was one.
+            theirs_on_connect(client, userdata, flags, _NO_ANSWER, properties)
             # aiomqtt would keep any other reason as an exception that nobody retrieves.
             theirs_on_disconnect(client, userdata, flags, _NORMAL, properties)
 
