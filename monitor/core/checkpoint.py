@@ -60,7 +60,7 @@ class _State(msgspec.Struct):
 
 def take(engine: Engine) -> Parts:
     """The state of `engine` as named parts; callables may be called on another thread."""
-    ring = engine.ring.state()
+    ring, rows = engine.ring.state(), engine.table.direct_count
     calls = list(engine.tracker.calls())
     index_of = {id(call): index for index, call in enumerate(calls)}
     state = _State(
@@ -82,9 +82,9 @@ def take(engine: Engine) -> Parts:
     )
     return {
         "state": msgspec.msgpack.encode(state),
-        "sums": ring.sums.tobytes(),
-        "lifetime": ring.lifetime.tobytes(),
-        "shown": engine.shown_lifetime.tobytes(),
+        "sums": ring.sums[:, :rows].tobytes(),
+        "lifetime": ring.lifetime[:rows].tobytes(),
+        "shown": engine.shown_lifetime[:rows].tobytes(),
         "seconds": lambda: _pack(ring.seconds),
         "minutes": lambda: _pack(ring.minutes),
     }
@@ -110,7 +110,7 @@ def _restored(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
         raise CheckpointError("the checkpoint was written by another version of the program")
     engine = Engine(plan)
     mapping = _row_mapping(engine, state.rows)
-    rows = engine.table.direct_count
+    rows = engine.ring.lifetime.shape[0]
     old_shape = (len(state.rows), FIELD_COUNT)
     engine.ring.restore(
         RingState(

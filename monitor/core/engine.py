@@ -98,6 +98,7 @@ class Engine:
         self.sources: dict[str, SourceState] = {name: SourceState() for name in plan.sources}
         self._places: dict[str, Places] = {}
         self._rows_seen = self.table.direct_count
+        self._is_stale = False
         self.shown_lifetime: IntArray = np.zeros_like(self.ring.lifetime)
 
     # -- inputs -------------------------------------------------------------------------------
@@ -166,6 +167,7 @@ class Engine:
             Alerts whose state has changed.
         """
         assert now_ms % SECOND_MS == 0
+        self._refresh()
         self.tracker.expire(now_ms)
         changed = self.ring.advance(now_ms // SECOND_MS)
         if not self.plan.rules or not (changed or not self.alert_book.is_idle):
@@ -232,6 +234,7 @@ class Engine:
         give way in between. The generator returns the `Snapshot`.
         """
         at_ms = self.ring.closed_s * SECOND_MS
+        self._refresh()
         table, judge = self.table, self.judge
         scopes = tuple(table.scopes)
         direct = table.direct_count
@@ -335,14 +338,21 @@ class Engine:
         return place
 
     def _grow(self) -> None:
+        """Make room for a row that was added, with spare: patterns admit one after another."""
         self._rows_seen = rows = self.table.direct_count
-        self.ring.grow(rows)
+        room = self.ring.lifetime.shape[0]
+        if rows > room:
+            self.ring.grow(2 * rows)
+            self.shown_lifetime = np.pad(self.shown_lifetime, ((0, 2 * rows - room), (0, 0)))
         self.waiting.grow(rows)
-        self.shown_lifetime = np.pad(
-            self.shown_lifetime, ((0, rows - self.shown_lifetime.shape[0]), (0, 0))
-        )
-        self.judge.refresh()
-        self.alert_book.refresh()
+        self._is_stale = True
+
+    def _refresh(self) -> None:
+        """Have rows that were added judged, before they are read for the first time."""
+        if self._is_stale:
+            self._is_stale = False
+            self.judge.refresh()
+            self.alert_book.refresh()
 
     def _without_queue(
         self, kind: int, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int

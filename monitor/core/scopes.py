@@ -122,13 +122,14 @@ class ScopeTable:
         """Counts of all rows from the counts of the direct ones.
 
         Args:
-            direct: Shape (..., direct rows, fields), int64. Rows that have been added to the table
-                since then count as zero.
+            direct: Shape (..., direct rows, fields), int64. It may have spare rows at the end; and
+                rows that have been added to the table since then count as zero.
 
         Returns:
             Shape (..., rows, fields), int64.
         """
         rows = len(self.scopes)
+        direct = direct[..., : self.direct_count, :]
         known = self.upper + direct.shape[-2]
         rolled = np.empty((*direct.shape[:-2], rows, direct.shape[-1]), dtype=np.int64)
         rolled[..., self.upper : known, :] = direct

@@ -72,6 +72,7 @@ class CallTracker:
         self._ended: OrderedDict[int, Call] = OrderedDict()
         self._looked_s = UNKNOWN
         self._silent: list[tuple[int, int, Call]] = []  # who to give up next is last
+        self._lined_up_ms = UNKNOWN
         self._serial = 0
         self.open_count = 0
 
@@ -390,6 +391,8 @@ class CallTracker:
         if call.forget_ms == UNKNOWN:
             return
         call.forget_ms = UNKNOWN
+        if call.touched_ms == self._lined_up_ms:
+            self._silent.clear()
         del self._ended[call.serial]
         self.open_count += 1
         self._look_later(call)
@@ -416,21 +419,33 @@ class CallTracker:
             due.append(call)
 
     def _evict(self, newcomer: Call, now_ms: int) -> None:
-        """Give up the call that has been silent for longest."""
-        call = self._next_silent() or self._next_silent(newcomer)
+        """Give up the call that has been silent for longest; of two, the one seen first."""
+        call = self._next_silent(now_ms)
+        if call is None:
+            self._line_up(newcomer, now_ms)
+            call = self._next_silent(now_ms)
         if call is not None:
             self._lapse(call, now_ms, now_ms, "too_many_open_calls")
 
-    def _next_silent(self, newcomer: Call | None = None) -> Call | None:
-        """The open call whose last event is oldest; looks through all again when given one."""
-        if newcomer is not None:
-            waiting = (call for call in self.calls() if call.forget_ms == UNKNOWN)
-            silent = [(one.touched_ms, one.serial, one) for one in waiting if one is not newcomer]
-            self._silent = sorted(silent, reverse=True, key=lambda found: found[:2])
+    def _line_up(self, newcomer: Call, now_ms: int) -> None:
+        """Line up open calls, the longest silent last; those heard of now only if there are none.
+
+        Whatever is heard of after that is younger than everything in the line, so the line gives
+        the same calls as one that is made anew, as after a restart.
+        """
+        open_calls = (call for call in self.calls() if call.forget_ms == UNKNOWN)
+        found = [
+            (call.touched_ms, call.serial, call) for call in open_calls if call is not newcomer
+        ]
+        older = [place for place in found if place[0] < now_ms]
+        self._silent = sorted(older or found, reverse=True, key=lambda place: place[:2])
+        self._lined_up_ms = now_ms
+
+    def _next_silent(self, now_ms: int) -> Call | None:
         while self._silent:
             touched_ms, _, call = self._silent.pop()
-            # Whatever was touched since is younger than all that is left in the line.
-            if call.forget_ms == UNKNOWN and call.touched_ms == touched_ms:
+            is_same = call.forget_ms == UNKNOWN and call.touched_ms == touched_ms
+            if is_same and (touched_ms < self._lined_up_ms or now_ms == self._lined_up_ms):
                 return call
         return None
 
