@@ -12,25 +12,22 @@ Nothing is decoded here. Speaks to the network; reads only the loop's monotonic 
 
 import asyncio
 import math
-import socket
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Final, Literal
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
+from typing import Final
 
 import aiomqtt
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from monitor.config.secrets_file import SecretError, check_private, check_readable
+from monitor.config.secrets_file import SecretError
 from monitor.sources.backoff import Backoff
 from monitor.sources.inbox import Inbox, Message
+from monitor.sources.mqtt_settings import MqttSettings, new_client, tls_context
 from monitor.sources.ownership import Ownership
 from monitor.sources.session import Session
+
+__all__ = ["MqttSettings", "MqttSource", "RefusedError", "SourceStatus", "TakenOverError"]
 
 BROKER_DISCARDED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
 _STABLE_S: Final = 30.0
@@ -38,7 +35,6 @@ _FAILURE: Final = 0x80
 _UNSUPPORTED_VERSION: Final = 0x84
 # Client id not valid, bad user name or password, not authorized, banned, bad method.
 _REFUSALS: Final = frozenset((_UNSUPPORTED_VERSION, 0x85, 0x86, 0x87, 0x8A, 0x8C))
-_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
 class TakenOverError(Exception):
@@ -47,62 +43,6 @@ class TakenOverError(Exception):
 
 class RefusedError(Exception):
     """The broker does not let us in or not to a topic; the message says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class MqttSettings:
-    """How to reach one broker and what to ask of it.
-
-    Attributes:
-        host: Name or address.
-        topics: Topic filters, subscribed with QoS 1.
-        client_id: The same at every start, and different for every instance.
-        port: TCP port.
-        tls: Whether to speak TLS (1.2 or newer) and to check the broker's certificate and name.
-        ca_file: PEM file of the authorities to trust; None for the system's.
-        cert_file: PEM file of our certificate; None for none.
-        key_file: PEM file of its key; None if it is in `cert_file`.
-        username: User name; None for none.
-        password: Password; never shown.
-        version: MQTT 5, or 3.1.1 for brokers that know no better: then takeovers cannot be told
-            from other ends, how long a session is kept is up to the broker, and retained messages
-            come again with each connection.
-        receive_maximum: How many unacknowledged messages the broker may have on the way. Twice as
-            many stop the reading, for brokers that do not keep to it.
-        max_unacknowledged_bytes: How many bytes of unacknowledged payload stop the reading.
-        announces: Whether to leave our name at the broker, by which another instance with the same
-            client id is recognized; see `ownership.py`.
-        maximum_packet_size: The broker discards larger packets, bytes.
-        session_expiry_s: How long the broker keeps our messages while we are away, seconds.
-        keepalive_s: A connection that is silent so long is probed, seconds.
-    """
-
-    host: str
-    topics: tuple[str, ...]
-    client_id: str
-    port: int = 1883
-    tls: bool = False
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    version: Literal["5", "3.1.1"] = "5"
-    receive_maximum: int = 1_000
-    max_unacknowledged_bytes: int = 64 * 2**20
-    announces: bool = True
-    maximum_packet_size: int = 2**20
-    session_expiry_s: int = 7 * 86_400
-    keepalive_s: int = 30
-
-    def __post_init__(self) -> None:
-        """Check what the configuration has checked before."""
-        assert self.host
-        assert self.topics
-        assert self.client_id, "without a client id the broker cannot keep a session"
-        assert 0 < self.receive_maximum < 2**16
-        assert 0 < self.session_expiry_s < 2**32
-        assert self.keepalive_s > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,49 +73,6 @@ class SourceStatus:
     last_error: str | None = None
     broker_discarded: int | None = None
     inbox_discarded_total: int = 0
-
-
-def parse_url(url: str) -> tuple[str, int, bool]:
-    """Host, port and whether TLS is meant, of `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`.
-
-    Raises:
-        ValueError: It is neither; the message says what is wrong.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"{error}: write mqtt://HOST:PORT or mqtts://HOST:PORT") from None
-    if parts.scheme not in _PORTS:
-        raise ValueError("not an MQTT address: write mqtt://HOST:PORT or mqtts://HOST:PORT")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("credentials do not belong in the address: use username, password_file")
-    if not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ValueError("an MQTT address has a host, a port and nothing else")
-    if port == 0:
-        raise ValueError("port 0 cannot be connected to")
-    return parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "mqtts"
-
-
-def tls_context(settings: MqttSettings) -> ssl.SSLContext:
-    """A context with the certificates as they are on the disk now.
-
-    Raises:
-        SecretError: A file cannot be read, or everybody can read the key.
-        ssl.SSLError: A file holds no certificate or key, or one that needs a password.
-    """
-    key_file = settings.key_file or settings.cert_file
-    if settings.ca_file is not None:
-        check_readable(settings.ca_file)
-    if key_file is not None:
-        check_private(key_file)
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.cert_file is not None:
-        check_readable(settings.cert_file)
-        # OpenSSL would ask for a missing password on the terminal, which a daemon does not have.
-        context.load_cert_chain(settings.cert_file, settings.key_file, password="")
-    return context
 
 
 class MqttSource:
@@ -246,7 +143,7 @@ class MqttSource:
         settings = self._settings
         # Reading the files anew each time lets certificates be renewed without a restart.
         tls = await asyncio.to_thread(tls_context, settings) if settings.tls else None
-        client = _client(settings, tls)
+        client = new_client(settings, tls)
         session = Session(
             client,
             receive=lambda topic, payload, retain, mid: self._receive(
@@ -271,6 +168,7 @@ class MqttSource:
             if session.taken_over:
                 self._ownership.taken_over(asyncio.get_running_loop().time())
                 self._set(takeovers_total=self._ownership.takeovers_total)
+            await session.leave()
 
     async def _stay(self, client: aiomqtt.Client, session: Session) -> str:
         """Subscribe, then wait until the connection ends; returns why."""
@@ -285,6 +183,7 @@ class MqttSource:
             return await session.ended
         finally:
             settling.cancel()
+            session.prepare_to_leave()
 
     async def _settle(self, client: aiomqtt.Client) -> None:
         """All that there is to do once on a new connection.
@@ -356,42 +255,6 @@ class MqttSource:
         if status != self._status:
             self._status = status
             self._on_status(self.status)
-
-
-def _client(settings: MqttSettings, tls: ssl.SSLContext | None) -> aiomqtt.Client:
-    # Acknowledgements are small packets that the broker waits for; Nagle's algorithm would hold
-    # them back and halve the rate.
-    no_delay = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if settings.version == "3.1.1":
-        return aiomqtt.Client(
-            settings.host,
-            settings.port,
-            username=settings.username,
-            password=settings.password,
-            identifier=settings.client_id,
-            protocol=aiomqtt.ProtocolVersion.V311,
-            clean_session=False,
-            keepalive=settings.keepalive_s,
-            tls_context=tls,
-            socket_options=[no_delay],
-        )
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = settings.session_expiry_s
-    properties.ReceiveMaximum = settings.receive_maximum
-    properties.MaximumPacketSize = settings.maximum_packet_size
-    return aiomqtt.Client(
-        settings.host,
-        settings.port,
-        username=settings.username,
-        password=settings.password,
-        identifier=settings.client_id,
-        protocol=aiomqtt.ProtocolVersion.V5,
-        clean_start=False,
-        properties=properties,
-        keepalive=settings.keepalive_s,
-        tls_context=tls,
-        socket_options=[no_delay],
-    )
 
 
 def _refusal(reason: ReasonCode) -> str:

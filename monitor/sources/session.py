@@ -22,8 +22,11 @@ Writes to the network through paho; runs on one event loop; reads no clock.
 """
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from struct import Struct
 from typing import Any, Final
 
@@ -38,6 +41,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from monitor.sources.inbox import Message
 
 _BURST: Final = 64
+_LEAVES_WITHIN_S: Final = 2.0
 _PUBACK: Final = int(MessageType.PUBACK)
 _PUBACK_PACKET: Final = Struct("!BBH")
 _SESSION_TAKEN_OVER: Final = 0x8E
@@ -86,6 +90,7 @@ class Session:
         self._is_read_planned = False
         self._is_closed = False
         self._taken_over = False
+        self._leaving: socket.socket | None = None
         self.ended: asyncio.Future[str] = self._loop.create_future()
         self._chain()
 
@@ -117,6 +122,27 @@ class Session:
         if self._is_held_back and not self._is_full():
             self._is_held_back = False
             self._resume()
+
+    def prepare_to_leave(self) -> None:
+        """Keep the socket open over aiomqtt's disconnecting; call `leave` afterwards."""
+        sock = self._paho.socket()
+        if sock is not None and not self.ended.done():
+            self._leaving = socket.socket(fileno=os.dup(sock.fileno()))
+
+    async def leave(self) -> None:
+        """Read away what the broker has still sent, until it closes.
+
+        Closing a socket with unread data resets the connection, and a reset throws away what the
+        broker has not read yet: our last acknowledgements and the DISCONNECT.
+        """
+        if self._leaving is None:
+            return
+        with self._leaving as sock, suppress(OSError):
+            sock.setblocking(False)  # noqa: FBT003 (positional only)
+            sock.shutdown(socket.SHUT_WR)
+            async with asyncio.timeout(_LEAVES_WITHIN_S):
+                while await self._loop.sock_recv(sock, 65_536):
+                    pass
 
     def close(self) -> None:
         """End a connection that aiomqtt has left half open; harmless on one that has ended.
