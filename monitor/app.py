@@ -215,7 +215,7 @@ class App:
         for name, settings in self._assembly.settings.items():
             task_name = f"source {name}"
             if task_name not in self._tasks:
-                source = MqttSource(name, settings, self._inbox, _log_status)
+                source = MqttSource(name, settings, self._inbox, _StatusLog())
                 self._sources[name] = source
                 self._tasks[task_name] = self._group.create_task(source.run(), name=task_name)
 
@@ -320,8 +320,18 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
     return _first(found) if isinstance(found, BaseExceptionGroup) else found
 
 
-def _log_status(status: SourceStatus) -> None:
-    if status.connected:
-        _LOG.info("source %s is connected", status.name)
-    elif status.last_error:
-        _LOG.warning("source %s is not connected: %s", status.name, status.last_error)
+class _StatusLog:
+    """Says when a source comes and goes, once each."""
+
+    def __init__(self) -> None:
+        self._said: tuple[bool, str | None] = (False, None)
+
+    def __call__(self, status: SourceStatus) -> None:
+        said = (status.connected, status.last_error)
+        if said == self._said:
+            return
+        self._said = said
+        if status.connected:
+            _LOG.info("source %s is connected", status.name)
+        if status.last_error:
+            _LOG.warning("source %s: %s", status.name, status.last_error)

@@ -123,7 +123,7 @@ class Replay:
             "events_by_type": dict(sorted(self._types.items())),
             "late_beyond_bound": late,
             "discarded": dict(sorted(discarded.items())),
-            "open_calls": engine.tracker.open_count,
+            "open_calls": engine.tracker.register.open_count,
         }
         if engine.ring.closed_s >= 0:
             snapshot = engine.snapshot()

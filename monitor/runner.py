@@ -138,7 +138,9 @@ async def recover(plan: Plan, store: Store) -> Recovered:
             _LOG.error("journal record %d: %s", record.id, fault)
         position = record.id
         replayed += record.count
-    _LOG.info("restored: %d events replayed, %d calls open", replayed, engine.tracker.open_count)
+    _LOG.info(
+        "restored: %d events replayed, %d calls open", replayed, engine.tracker.register.open_count
+    )
     history = await store.alert_history(_HISTORY_KNOWN)
     ended = {alert.key: alert for _, alert in changes if alert.state is AlertState.RESOLVED}
     told = {key for (_, key), state in store.delivered().items() if state == AlertState.FIRING}

@@ -61,7 +61,7 @@ class _State(msgspec.Struct):
 def take(engine: Engine) -> Parts:
     """The state of `engine` as named parts; callables may be called on another thread."""
     ring, rows = engine.ring.state(), engine.table.direct_count
-    calls = list(engine.tracker.calls())
+    calls = list(engine.tracker.register.calls())
     index_of = {id(call): index for index, call in enumerate(calls)}
     state = _State(
         version=_VERSION,
@@ -74,7 +74,7 @@ def take(engine: Engine) -> Parts:
         opened=_as_lists(ring.opened),
         amended=_as_lists(ring.amended),
         calls=calls,
-        ended=[index_of[id(call)] for call in engine.tracker.remembered()],
+        ended=[index_of[id(call)] for call in engine.tracker.register.remembered()],
         alerts=engine.alert_book.state(),
         agents=engine.agents.state(),
         sources=engine.sources,

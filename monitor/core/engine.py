@@ -126,7 +126,7 @@ class Engine:
                 if found is None:
                     name = None  # so that the next one of it is refused as well
                     continue
-                source, calls = found, tracker.calls_of(name)
+                source, calls = found, tracker.register.calls_of(name)
                 places = self._places.setdefault(name, {})
             at_ms = event.at_ms
             if not oldest_ms <= at_ms <= ahead_ms:
@@ -188,7 +188,7 @@ class Engine:
         if not self.alert_book.is_idle or self.ring.opened:
             return (closed_s + 1) * SECOND_MS
         changes = self.ring.next_change_s()
-        due_ms = self.tracker.next_due_ms()
+        due_ms = self.tracker.register.next_due_ms()
         found = [] if changes is None else [changes * SECOND_MS]
         if due_ms is not None:
             found.append(-(-due_ms // SECOND_MS) * SECOND_MS)
@@ -291,8 +291,8 @@ class Engine:
                 for name, state in self.sources.items()
             ),
             agents=self.agents.counts(),
-            open_calls=self.tracker.open_count,
-            ended_calls=self.tracker.ended_count,
+            open_calls=self.tracker.register.open_count,
+            ended_calls=self.tracker.register.ended_count,
         )
 
     # -- parts --------------------------------------------------------------------------------

@@ -4,16 +4,14 @@ Loss, duplication, disorder and re-entry are the normal case. A visit to a queue
 call, queue and entry; it may begin with any event; what was inferred is corrected by what comes;
 the first end holds; ended calls are remembered for a while so that a late duplicate revives none.
 What `lifecycle.TRANSITIONS` prescribes is done in `visits.py`, what it counts is in `booking.py`;
-here calls are found, counted as made, expired and forgotten.
+here calls are found, counted as made, and given up when nothing more comes.
 
-Bounded: open calls, remembered calls and their age have limits, and whatever a limit discards is
-counted by reason.
+Bounded by `register.py`; whatever a limit discards is counted by reason.
 
 Pure: no I/O, no clock.
 """
 
-from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections import Counter
 
 from monitor.core.booking import Books
 from monitor.core.calls import UNKNOWN, Call, Visit, entered_ms, visits_of
@@ -32,7 +30,8 @@ from monitor.core.lifecycle import (
     TRANSFERRED,
     WAITING,
 )
-from monitor.core.plan import SECOND_MS, Limits
+from monitor.core.plan import Limits
+from monitor.core.register import CallRegister
 from monitor.core.visits import ENDED, ENTERED, ENTERED_AND_ENDED, VisitKeeper
 from monitor.core.waiting import WaitingRoom
 
@@ -49,6 +48,9 @@ class CallTracker:
         limits: Bounds.
         no_queue: Direct row of calls that reached no queue.
         discards: Counts what was not counted, by reason.
+
+    Attributes:
+        register: The calls.
     """
 
     def __init__(
@@ -63,32 +65,11 @@ class CallTracker:
         self._waiting = waiting
         self._visits = VisitKeeper(books, waiting, discards)
         self._steps = self._visits.steps
-        self._limits = limits
         self._no_queue = no_queue
         self._discards = discards
-        self._calls: dict[str, dict[str, Call]] = {}
-        self._due: dict[int, list[Call]] = {}  # by the second in which to look
-        # By serial, in the order in which they are forgotten; each ended call once, no open one.
-        self._ended: OrderedDict[int, Call] = OrderedDict()
-        self._looked_s = UNKNOWN
-        self._silent: list[tuple[int, int, Call]] = []  # who to give up next is last
-        self._lined_up_ms = UNKNOWN
-        self._serial = 0
-        self.open_count = 0
-
-    @property
-    def ended_count(self) -> int:
-        """Ended calls that are remembered."""
-        return len(self._ended)
+        self.register = CallRegister(limits)
 
     # -- events -------------------------------------------------------------------------------
-
-    def calls_of(self, source: str) -> dict[str, Call]:
-        """The calls of a source, to be handed in with its events."""
-        found = self._calls.get(source)
-        if found is None:
-            found = self._calls[source] = {}
-        return found
 
     def start(
         self, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int, line_row: int
@@ -163,7 +144,7 @@ class CallTracker:
                     visit.stage, visit.end = FINISHED, COMPLETED
                     visit.ended_ms, visit.ended_ts = at_ms, event.at_ms
                     self._books.quick_complete(visit)
-                    self._close(call, now_ms)
+                    self.register.close(call, now_ms)
                     return
             elif stage == WAITING and kind == ANSWERED and event.entry is None:
                 wait_ms = event.wait_ms
@@ -233,11 +214,11 @@ class CallTracker:
         self._books.end_outside(call, kind, at_ms, evident=event.reason in EVIDENT_REASONS)
         if visit is None:
             self._count_unqueued(call, at_ms)
-        self._close(call, now_ms)
+        self.register.close(call, now_ms)
 
     def reset(self, source: str, at_ms: int, now_ms: int) -> None:
         """The source restarted: what was open there has no known end."""
-        for call in tuple(self._calls.get(source, {}).values()):
+        for call in tuple(self.register.calls_of(source).values()):
             if call.forget_ms == UNKNOWN:
                 self._lapse(call, at_ms, now_ms, "reset")
 
@@ -249,59 +230,18 @@ class CallTracker:
 
     def expire(self, now_ms: int) -> None:
         """End calls that have been silent for too long and forget those that ended long ago."""
-        now_s = now_ms // SECOND_MS
-        for second in self._seconds_due(now_s):
-            for call in sorted(self._due.pop(second), key=_serial):
-                if call.forget_ms != UNKNOWN:
-                    continue
-                if call.touched_ms + self._limits.call_age_ms <= now_ms:
-                    self._lapse(call, now_ms, now_ms, "expired")
-                else:
-                    self._look_later(call)
-        self._looked_s = now_s
-        ended = self._ended
-        while ended:
-            call = next(iter(ended.values()))
-            if call.forget_ms > now_ms and len(ended) <= self._limits.ended_calls:
-                break
-            del ended[call.serial], self._calls[call.source][call.call_id]
-
-    def _seconds_due(self, now_s: int) -> list[int]:
-        first_s = self._looked_s + 1
-        if now_s - first_s < len(self._due):
-            return [second for second in range(first_s, now_s + 1) if second in self._due]
-        return sorted(second for second in self._due if second <= now_s)
-
-    def next_due_ms(self) -> int | None:
-        """When `expire` will have something to do if nothing more arrives; None for never."""
-        candidates = [min(self._due) * SECOND_MS] if self._due else []
-        if self._ended:
-            candidates.append(next(iter(self._ended.values())).forget_ms)
-        return min(candidates, default=None)
+        for call in self.register.silent_too_long(now_ms):
+            self._lapse(call, now_ms, now_ms, "expired")
+        self.register.forget(now_ms)
 
     # -- state --------------------------------------------------------------------------------
 
-    def calls(self) -> Iterator[Call]:
-        """All calls that are held, open and ended."""
-        for of_source in self._calls.values():
-            yield from of_source.values()
-
-    def remembered(self) -> list[Call]:
-        """Ended calls in the order in which they are forgotten."""
-        return list(self._ended.values())
-
     def restore(self, calls: list[Call], ended: list[Call]) -> None:
-        """Take over what `calls` and `remembered` gave before."""
-        for call in sorted(calls, key=lambda call: call.serial):
-            self._calls.setdefault(call.source, {})[call.call_id] = call
-            self._serial = max(self._serial, call.serial + 1)
-            if call.forget_ms == UNKNOWN:
-                self.open_count += 1
-                self._look_later(call)
+        """Take over what the register gave before."""
+        for call in self.register.restore(calls, ended):
             for visit in visits_of(call):
                 if visit.stage == WAITING:
                     self._waiting.enter(call, visit)
-        self._ended.update((call.serial, call) for call in ended)
 
     # -- one call -----------------------------------------------------------------------------
 
@@ -312,12 +252,11 @@ class CallTracker:
         if call is not None:
             call.touched_ms = now_ms
             return call
-        call = calls[call_id] = Call(event.source, call_id, self._serial, now_ms)
-        self._look_later(call)
-        self._serial += 1
-        self.open_count += 1
-        if self.open_count > self._limits.open_calls:
-            self._evict(call, now_ms)
+        call = self.register.add(calls, event.source, call_id, now_ms)
+        if self.register.is_full:
+            silent = self.register.longest_silent(call, now_ms)
+            if silent is not None:
+                self._lapse(silent, now_ms, now_ms, "too_many_open_calls")
         return call
 
     def _begin(
@@ -336,7 +275,7 @@ class CallTracker:
         if call.visit is not None:
             call.older = [*(call.older or ()), call.visit]
         call.visit = visit
-        self._reopen(call)
+        self.register.reopen(call)
         self._act(kind, call, visit, event, at_ms, now_ms)
 
     def _act(
@@ -353,15 +292,15 @@ class CallTracker:
             outcome = step(kind, call, visit, event, at_ms)
         if outcome == ENDED:
             if call.older is None or not _is_open(call):
-                self._close(call, now_ms)
+                self.register.close(call, now_ms)
         elif outcome == ENTERED:
             if visit.end == UNKNOWN:
-                self._reopen(call)
+                self.register.reopen(call)
             self._count_call(call)
         elif outcome == ENTERED_AND_ENDED:
             self._count_call(call)
             if not _is_open(call):
-                self._close(call, now_ms)
+                self.register.close(call, now_ms)
 
     def _count_call(self, call: Call) -> None:
         """Count the call as made, and as belonging to the queue that it entered first."""
@@ -378,25 +317,6 @@ class CallTracker:
             self._books.made(call, self._no_queue, at_ms)
         self._books.assigned(call, self._no_queue, at_ms)
 
-    def _close(self, call: Call, now_ms: int) -> None:
-        """The call is over unless something still comes."""
-        if call.forget_ms == UNKNOWN:
-            self.open_count -= 1
-        else:
-            del self._ended[call.serial]
-        call.forget_ms = now_ms + self._limits.ended_for_ms
-        self._ended[call.serial] = call
-
-    def _reopen(self, call: Call) -> None:
-        if call.forget_ms == UNKNOWN:
-            return
-        call.forget_ms = UNKNOWN
-        if call.touched_ms == self._lined_up_ms:
-            self._silent.clear()
-        del self._ended[call.serial]
-        self.open_count += 1
-        self._look_later(call)
-
     def _lapse(self, call: Call, at_ms: int, now_ms: int, reason: str) -> None:
         """End a call of which no end is known."""
         self._discards[reason] += 1
@@ -407,51 +327,7 @@ class CallTracker:
             call.ended = True
             self._books.end_outside(call, LAPSE, at_ms, evident=False)
             self._count_unqueued(call, at_ms)
-        self._close(call, now_ms)
-
-    def _look_later(self, call: Call) -> None:
-        """Look at the call again when it may have been silent for too long."""
-        second = -(-(call.touched_ms + self._limits.call_age_ms) // SECOND_MS)
-        due = self._due.get(second)
-        if due is None:
-            self._due[second] = [call]
-        else:
-            due.append(call)
-
-    def _evict(self, newcomer: Call, now_ms: int) -> None:
-        """Give up the call that has been silent for longest; of two, the one seen first."""
-        call = self._next_silent(now_ms)
-        if call is None:
-            self._line_up(newcomer, now_ms)
-            call = self._next_silent(now_ms)
-        if call is not None:
-            self._lapse(call, now_ms, now_ms, "too_many_open_calls")
-
-    def _line_up(self, newcomer: Call, now_ms: int) -> None:
-        """Line up open calls, the longest silent last; those heard of now only if there are none.
-
-        Whatever is heard of after that is younger than everything in the line, so the line gives
-        the same calls as one that is made anew, as after a restart.
-        """
-        open_calls = (call for call in self.calls() if call.forget_ms == UNKNOWN)
-        found = [
-            (call.touched_ms, call.serial, call) for call in open_calls if call is not newcomer
-        ]
-        older = [place for place in found if place[0] < now_ms]
-        self._silent = sorted(older or found, reverse=True, key=lambda place: place[:2])
-        self._lined_up_ms = now_ms
-
-    def _next_silent(self, now_ms: int) -> Call | None:
-        while self._silent:
-            touched_ms, _, call = self._silent.pop()
-            is_same = call.forget_ms == UNKNOWN and call.touched_ms == touched_ms
-            if is_same and (touched_ms < self._lined_up_ms or now_ms == self._lined_up_ms):
-                return call
-        return None
-
-
-def _serial(call: Call) -> int:
-    return call.serial
+        self.register.close(call, now_ms)
 
 
 def _is_open(call: Call) -> bool:

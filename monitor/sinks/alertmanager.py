@@ -24,8 +24,8 @@ from typing import Final
 
 import aiohttp
 
+from monitor.backoff import Backoff
 from monitor.core.snapshot import Alert, AlertState
-from monitor.sinks.backoff import Backoff
 from monitor.sinks.delivery import (
     DeliveryStatus,
     Result,

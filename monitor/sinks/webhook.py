@@ -26,8 +26,8 @@ from typing import Final, Protocol
 
 import aiohttp
 
+from monitor.backoff import Backoff
 from monitor.core.snapshot import Alert, AlertState
-from monitor.sinks.backoff import Backoff
 from monitor.sinks.delivery import (
     DeliveryStatus,
     Outcome,

@@ -20,8 +20,8 @@ import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from monitor.backoff import Backoff
 from monitor.config.secrets_file import SecretError
-from monitor.sources.backoff import Backoff
 from monitor.sources.inbox import Inbox, Message
 from monitor.sources.mqtt_settings import MqttSettings, new_client, tls_context
 from monitor.sources.ownership import Ownership
@@ -31,6 +31,8 @@ __all__ = ["MqttSettings", "MqttSource", "RefusedError", "SourceStatus", "TakenO
 
 BROKER_DISCARDED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
 _STABLE_S: Final = 30.0
+# Two instances that take one another's session must not do so in a tight loop.
+_BACKOFF_FLOOR: Final = 0.5
 _FAILURE: Final = 0x80
 _UNSUPPORTED_VERSION: Final = 0x84
 # Client id not valid, bad user name or password, not authorized, banned, bad method.
@@ -99,7 +101,7 @@ class MqttSource:
         self._settings = settings
         self._inbox = inbox
         self._on_status = on_status
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or Backoff(floor=_BACKOFF_FLOOR)
         self._status = SourceStatus(name)
         self._ownership = Ownership(settings.client_id)
 

@@ -60,7 +60,7 @@ def test_quick_steps_book_what_the_general_parts_book(
     happened.sort(key=lambda one: one.at_ms)
     engine.on_events(happened, BASE_MS + 20_000)
     assert not general
-    for call in list(engine.tracker.calls()):
+    for call in list(engine.tracker.register.calls()):
         assert call.visit is not None
         engine.tracker._books.visit(call.visit, -1)
         engine.tracker._books.cell(call.made_ms, call.made_row, fields.CALLS_MADE, -1)

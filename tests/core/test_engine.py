@@ -75,7 +75,7 @@ def test_event_far_from_the_present_is_refused_or_counts_when_it_was_received(
     engine.on_tick(BASE_MS + HOUR_MS)
     assert lifetime(engine, "queue/A", OFFERED) == (reason != "bad_time")
     if reason == "skewed":
-        seen = next(engine.tracker.calls()).visit
+        seen = next(engine.tracker.register.calls()).visit
         assert seen is not None
         assert seen.queued_ms == BASE_MS
 
@@ -162,7 +162,7 @@ def test_a_flood_of_invented_names_and_calls_stays_within_the_limits() -> None:
     assert engine.discards["unknown_queue"] == calls - 50
     assert lifetime(engine, "organization", OFFERED) == calls
     assert lifetime(engine, "organization", ENDED_UNKNOWN) == calls - 500
-    assert sum(1 for _ in engine.tracker.calls()) <= 800
+    assert sum(1 for _ in engine.tracker.register.calls()) <= 800
 
 
 # -- the end of calls -----------------------------------------------------------------------------
@@ -216,16 +216,16 @@ def test_a_call_of_which_nothing_more_is_heard_is_given_up_in_its_time() -> None
     engine.on_events([happened("queued", BASE_MS + 500)], BASE_MS + 500)
     engine.on_events([happened("queued", BASE_MS + 500)], BASE_MS + 30_500)
     engine.on_tick(BASE_MS + 90_000)
-    assert engine.tracker.open_count == 1
+    assert engine.tracker.register.open_count == 1
     engine.on_tick(BASE_MS + 91_000)
-    assert engine.tracker.open_count == 0
+    assert engine.tracker.register.open_count == 0
     assert engine.discards == {"duplicate": 1, "expired": 1}
     # It was only silent: what still comes puts everything right.
     engine.on_events([happened("answered", BASE_MS + 20_000)], BASE_MS + 92_000)
     engine.on_tick(BASE_MS + 93_000)
     row = figures(engine.snapshot(), "queue/A", HOUR_MS)
     assert (row["answered_within"], row["late"], row["ended_unknown"]) == (1, 0, 0)
-    assert engine.tracker.open_count == 1
+    assert engine.tracker.register.open_count == 1
 
 
 def test_late_duplicates_revive_no_call_as_long_as_it_is_remembered() -> None:

@@ -153,7 +153,7 @@ def test_only_open_visits_lapse_and_no_end_is_overturned_by_another(stage: Stage
 def reach(engine: Engine, stage: Stage) -> None:
     for word, after_s in WAYS[stage]:
         engine.on_events([_event(word, after_s)], BASE_MS + after_s * SECOND_MS)
-    call = next(engine.tracker.calls(), None)
+    call = next(engine.tracker.register.calls(), None)
     found = None if call is None else call.visit
     assert (Stage.NEW if found is None else Stage(found.stage)) is stage
 

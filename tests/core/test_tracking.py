@@ -99,7 +99,7 @@ def test_windows_forget_what_has_left_them_and_nothing_else(
     engine = Engine(shared_plan())
     deliver(engine, events, after(events))
     # A call that is still open would be given up in the meantime.
-    assume(gap_s * SECOND_MS < 3 * HOUR_MS or not engine.tracker.open_count)
+    assume(gap_s * SECOND_MS < 3 * HOUR_MS or not engine.tracker.register.open_count)
     at_ms = after(events) + gap_s * SECOND_MS
     tick_to(engine, after(events), at_ms, jumps=True)
     recount = EventRecount(events, groups=GROUPS)
@@ -215,8 +215,8 @@ def assert_conserved(engine: Engine) -> None:
     assert (total >= 0).all()
     assert engine.waiting.total == waiting[_queue_rows(engine)].sum()
     made = direct["calls_made"][_queue_rows(engine)].sum()
-    assert made == sum(call.made_ms >= 0 for call in engine.tracker.calls())
-    assert direct["calls_assigned"].sum() == sum(c.assigned for c in engine.tracker.calls())
+    assert made == sum(call.made_ms >= 0 for call in engine.tracker.register.calls())
+    assert direct["calls_assigned"].sum() == sum(c.assigned for c in engine.tracker.register.calls())
 
 
 def _queue_rows(engine: Engine) -> list[int]:
@@ -315,3 +315,14 @@ def test_end_that_is_told_twice_does_not_end_the_next_visit() -> None:
     row = figures(engine.snapshot(), "queue/A", MINUTE_MS)
     assert (row["offered"], row["abandoned"], row["waiting"]) == (2, 1, 1)
     assert engine.discards == {"duplicate_end": 1}
+
+
+def test_end_whose_answer_was_never_told_is_no_measure_of_the_hold_in_either_order() -> None:
+    told = [happened("queued", BASE_MS), happened("completed", BASE_MS + 40_000)]
+    for order in permutations(told):
+        engine = Engine(shared_plan())
+        engine.on_tick(BASE_MS + 60_000)
+        engine.on_events(order, BASE_MS + 60_000)
+        engine.on_tick(BASE_MS + 61_000)
+        row = figures(engine.snapshot(), "organization", HOUR_MS)
+        assert (row["answered_unmeasured"], row["wait_ms_sum"], row["late"]) == (1, 0, 0)

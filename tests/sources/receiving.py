@@ -10,7 +10,7 @@ from typing import Any
 import aiomqtt
 from real_parts import wait_until_async
 
-from monitor.sources.backoff import Backoff
+from monitor.backoff import Backoff
 from monitor.sources.inbox import Inbox, Message
 from monitor.sources.mqtt import MqttSource, SourceStatus
 from monitor.sources.mqtt_settings import MqttSettings
@@ -39,7 +39,7 @@ class Receiver:
     def __init__(self, settings: MqttSettings, inbox: Inbox | None = None) -> None:
         self.inbox = Inbox() if inbox is None else inbox
         self.statuses: list[SourceStatus] = []
-        backoff = Backoff(first_s=0.05, cap_s=0.5)
+        backoff = Backoff(first_s=0.05, cap_s=0.5, floor=0.5)
         self.source = MqttSource(
             "pbx1", settings, self.inbox, self.statuses.append, backoff=backoff
         )
