@@ -48,7 +48,8 @@ _DEFAULT_CONFIG: Final = Path("/etc/callcenter-monitor/config.yaml")
 _BAR_AFTER_S: Final = 2.0
 _LINES_AT_ONCE: Final = 1_000
 
-_talk = Console(stderr=True, highlight=False)
+# What is told in one line stays one line, however long a path is.
+_talk = Console(stderr=True, highlight=False, soft_wrap=True)
 _app = typer.Typer(
     name="callcenter-monitor",
     help="Watches call centers in real time and judges them by the standards that bind the plan.",
@@ -317,6 +318,8 @@ def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
 def _failing(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
+    except typer.Exit:
+        raise  # a kind of RuntimeError, with an exit code of its own
     except kinds as error:
         _talk.print(f"callcenter-monitor: {error}", markup=False)
         raise typer.Exit(_FAILED) from error

@@ -153,6 +153,7 @@ class CallTracker:
                 else:
                     wait_ms = event.at_ms - visit.queued_ts
                 if wait_ms >= 0:
+                    self._waiting.leave(visit)
                     visit.stage, visit.wait_ms = TALKING, wait_ms
                     visit.answered_ms, visit.answered_ts = at_ms, event.at_ms
                     self._books.quick_answer(visit)

@@ -112,6 +112,8 @@ class VisitKeeper:
 
     def lapse(self, visit: Visit, at_ms: int) -> None:
         """End an open visit of which no end is known."""
+        if visit.stage == WAITING:
+            self._waiting.leave(visit)
 
         def facts() -> None:
             visit.stage, visit.end, visit.ended_ms = LAPSED, LAPSE, at_ms
@@ -136,6 +138,8 @@ class VisitKeeper:
             self._infer_queued(visit, event, at_ms, event.at_ms, wait_ms)
         elif event.wait_ms is None and event.at_ms - visit.queued_ts < -_SLACK_MS:
             return self._refuse("bad_time")
+        else:
+            self._waiting.leave(visit)
         self._set_answer(visit, event, at_ms)
         if begins:
             self._books.visit(visit, BOOK)
@@ -163,6 +167,7 @@ class VisitKeeper:
         if not begins:
             if event.at_ms - visit.queued_ts < -_SLACK_MS:
                 return self._refuse("bad_time")
+            self._waiting.leave(visit)
             self._books.visit(visit, UNBOOK)
         self._set_inferred_end(kind, visit, event, at_ms, answered=answered)
         self._books.visit(visit, BOOK)

@@ -1,14 +1,15 @@
 """Who is in the queue now: how many, for how long in all, and the longest.
 
-Whoever enters is put on one list; whoever leaves is not looked for, since the visit itself says
-that it no longer waits. The figures are made when they are read, in one pass over those who are
-left. That costs a tick less than keeping counts would cost every event.
+Counts and the sum of the instants of entry change with the event, so that reading them costs the
+same however many wait. The longest wait is found when it is read, at the head of a line-up per row
+that is kept in order of entry; whoever has left stays in it until the reader comes past.
 
 Pure: no I/O, no clock.
 """
 
+from bisect import insort
+from collections import deque
 from collections.abc import Iterator
-from itertools import compress
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from monitor.core.calls import UNKNOWN, Call, Visit
 from monitor.core.lifecycle import WAITING
 from monitor.core.snapshot import IntArray
 
-_CLEAN_FROM = 4_096
+_Place = tuple[int, int, Call, Visit]  # queued_ms, serial of the call, and who it is
+_CLEAN_FROM = 64
 
 
 class WaitingRoom:
@@ -27,38 +29,43 @@ class WaitingRoom:
     """
 
     def __init__(self, rows: int) -> None:
-        self._rows = rows
-        self._entered: list[tuple[Call, Visit]] = []
-        # Row, row of the site, queued_ms: of those on the list at the last reading.
-        self._places: IntArray = np.zeros((0, 3), dtype=np.int64)
-        self._clean_at = _CLEAN_FROM
+        self._counts = [0] * rows
+        self._queued_sums = [0] * rows
+        self._line_ups: list[deque[_Place]] = [deque() for _ in range(rows)]
+        self.total = 0
 
     def grow(self, rows: int) -> None:
         """Have room for `rows` direct rows."""
-        self._rows = rows
+        more = rows - len(self._counts)
+        self._counts += [0] * more
+        self._queued_sums += [0] * more
+        self._line_ups += [deque() for _ in range(more)]
 
     def enter(self, call: Call, visit: Visit) -> None:
-        """The visit waits from now on, until its stage changes."""
-        self._entered.append((call, visit))
-        if len(self._entered) >= self._clean_at:
-            self._clean()
+        """The visit begins to wait at its `queued_ms`."""
+        self.total += 1
+        place = (visit.queued_ms, call.serial, call, visit)
+        self._join(visit.row, place)
+        if visit.site_row != UNKNOWN:
+            self._join(visit.site_row, place)
 
-    @property
-    def total(self) -> int:
-        """Calls in queue."""
-        self._clean()
-        return len(self._entered)
+    def leave(self, visit: Visit) -> None:
+        """The visit waits no longer; its stage is about to change."""
+        self.total -= 1
+        self._part(visit.row, visit.queued_ms)
+        if visit.site_row != UNKNOWN:
+            self._part(visit.site_row, visit.queued_ms)
+        assert self.total >= 0
 
     def waiting_in(self, row: int) -> Iterator[tuple[Call, Visit]]:
-        """Calls that wait in a direct row, in order of entry."""
-        self._clean()
-        for call, visit in self._entered:
-            if visit.row == row:
-                yield call, visit
+        """Calls that wait in a direct row, longest first."""
+        for place in tuple(self._line_ups[row]):
+            if _still_waits(place):
+                yield place[2], place[3]
 
     def counts(self) -> IntArray:
         """Calls in queue. Shape (direct rows,), int64."""
-        return self.figures(0)[0]
+        return np.array(self._counts, dtype=np.int64)
 
     def figures(self, at_ms: int) -> tuple[IntArray, IntArray, IntArray]:
         """How many wait, how long all of them together have waited, and the longest.
@@ -69,33 +76,39 @@ class WaitingRoom:
         Returns:
             Three arrays of shape (direct rows,), int64: calls; ms, >= 0; ms, -1 for nobody.
         """
-        self._clean()
-        places = self._places
-        waits_ms = np.maximum(at_ms - places[:, 2], 0)
-        rows, sites = places[:, 0], places[:, 1]
-        at_site = sites != UNKNOWN
-        if at_site.any():
-            rows = np.concatenate((rows, sites[at_site]))
-            waits_ms = np.concatenate((waits_ms, waits_ms[at_site]))
-        waited_ms = np.zeros(self._rows, dtype=np.int64)
-        np.add.at(waited_ms, rows, waits_ms)
-        longest_ms = np.full(self._rows, UNKNOWN, dtype=np.int64)
-        np.maximum.at(longest_ms, rows, waits_ms)
-        return np.bincount(rows, minlength=self._rows), waited_ms, longest_ms
+        counts = self.counts()
+        waited_ms = counts * at_ms - np.array(self._queued_sums, dtype=np.int64)
+        longest_ms = np.full(counts.size, UNKNOWN, dtype=np.int64)
+        for row in counts.nonzero()[0].tolist():
+            line_up = self._line_ups[row]
+            while not _still_waits(line_up[0]):
+                line_up.popleft()
+            longest_ms[row] = max(0, at_ms - line_up[0][0])
+        return counts, np.maximum(waited_ms, 0), longest_ms
 
-    def _clean(self) -> None:
-        """Leave out whoever no longer waits."""
-        entered = self._entered
-        fresh = [
-            (visit.row, visit.site_row, visit.queued_ms)
-            for _, visit in entered[len(self._places) :]
-        ]
-        if fresh:
-            self._places = np.concatenate((self._places, np.array(fresh, dtype=np.int64)))
-        waits = np.fromiter(
-            (visit.stage == WAITING for _, visit in entered), np.bool_, len(entered)
-        )
-        if not waits.all():
-            self._entered = list(compress(entered, waits.tolist()))
-            self._places = self._places[waits]
-        self._clean_at = max(_CLEAN_FROM, 2 * len(self._entered))
+    def _join(self, row: int, place: _Place) -> None:
+        queued_ms = place[0]
+        self._counts[row] += 1
+        self._queued_sums[row] += queued_ms
+        line_up = self._line_ups[row]
+        if line_up and line_up[-1][0] > queued_ms:
+            in_order = list(line_up)
+            insort(in_order, place, key=_entry)
+            self._line_ups[row] = deque(in_order)
+        else:
+            line_up.append(place)
+
+    def _part(self, row: int, queued_ms: int) -> None:
+        count = self._counts[row] = self._counts[row] - 1
+        self._queued_sums[row] -= queued_ms
+        line_up = self._line_ups[row]
+        if len(line_up) > 2 * count + _CLEAN_FROM:
+            self._line_ups[row] = deque(filter(_still_waits, line_up))
+
+
+def _entry(place: _Place) -> tuple[int, int]:
+    return place[0], place[1]
+
+
+def _still_waits(place: _Place) -> bool:
+    return place[3].stage == WAITING

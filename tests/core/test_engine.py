@@ -361,3 +361,13 @@ def test_alerts_of_an_engine_come_from_its_events() -> None:
     fired = [alert.fired_ms for alert in changed if alert.state is AlertState.FIRING]
     # Late at 30 s, seen when that second is over, and held for three more.
     assert fired == [BASE_MS + 34_000] * 5
+
+
+def test_call_that_was_taken_up_again_is_given_up_once() -> None:
+    engine = running(Limits(call_age_ms=60_000))
+    for kind, after_s in (("queued", 0), ("dequeued", 5), ("queued", 10)):
+        engine.on_events([happened(kind, BASE_MS + after_s * 1_000)], BASE_MS + after_s * 1_000)
+    engine.on_tick(BASE_MS + 300_000)
+    assert engine.discards == {"expired": 1}
+    assert engine.snapshot().open_calls == 0
+    assert engine.snapshot().ended_calls == 1

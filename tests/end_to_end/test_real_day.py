@@ -1,0 +1,176 @@
+"""One recorded day through everything that an operator runs: broker, daemon, Prometheus, pager."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bank_table import bank_path
+from daemon import Daemon, Rehearsal, publishing, running, source_config
+from end_to_end.bank_day import BankDay, bank_config, cut, expected_of, wait_counted
+from real_parts import (
+    Alertmanager,
+    Prometheus,
+    alertmanager,
+    find_program,
+    mosquitto,
+    prometheus,
+    wait_until,
+)
+
+pytestmark = pytest.mark.real
+
+SPEED = 1500.0
+RULE = "service-level-breached"
+
+
+class PagerWatch:
+    """Everything that Alertmanager was seen to hold while somebody looked."""
+
+    def __init__(self, manager: Alertmanager) -> None:
+        self._manager = manager
+        self._ended = threading.Event()
+        self.seen: dict[frozenset[tuple[str, str]], dict[str, Any]] = {}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._look)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.2):
+            for alert in self._manager.alerts():
+                self.seen[frozenset(alert["labels"].items())] = alert
+
+
+def check_prometheus(server: Prometheus, day: BankDay) -> None:
+    """Every counter per queue as Prometheus has it, and what its sums make of them."""
+
+    def value(name: str, **labels: str) -> float:
+        # A selector needs the empty label too: it means that the label is absent.
+        chosen = ",".join(f'{label}="{text}"' for label, text in labels.items())
+        found = server.query(f"{name}{{{chosen}}}")
+        assert len(found) == 1, f"{name}{{{chosen}}}: {found}"
+        return float(found[0]["value"][1])
+
+    assert expected_of(day.calls).differences(value) == {}
+    assert float(server.query("sum(callcenter_calls_made_total)")[0]["value"][1]) == len(day.calls)
+    joined = server.query(
+        "sum by (contract) (callcenter_calls_offered_total"
+        " * on (queue) group_right callcenter_queue_info)"
+    )
+    offered = {row["metric"].get("contract", ""): float(row["value"][1]) for row in joined}
+    in_queue = [call.queue for call in day.calls if call.queue]
+    assert offered["H0001"] == sum(queue in {"PS", "PE", "IN"} for queue in in_queue)
+    assert offered["H0002"] == sum(queue in {"NE", "NW", "TT"} for queue in in_queue)
+
+
+def check_status(daemon: Daemon, day: BankDay) -> None:
+    """What the API says at a glance fits what was played."""
+    status = daemon.api("status")
+    assert status["not_ready"] == []
+    assert status["organization"] == "Example Bank Health"
+    assert status["open_calls"] == 0
+    assert status["discards"] == {}
+    assert status["quarantined"] == {}
+    (source,) = status["sources"]
+    assert source["name"] == "bank"
+    assert source["is_connected"] is True
+    assert source["events_total"] == day.event_count
+    assert source["gaps_total"] == 0
+    assert status["scopes"]["contract"] == 2
+    assert status["scopes"]["line"] == 3
+
+
+def test_a_recorded_day_is_counted_exactly_and_its_breach_reaches_the_pager(
+    tmp_path: Path,
+) -> None:
+    promtool = find_program("promtool")
+    day = cut(bank_path(), tmp_path / "day.txt", ["990803"])
+    rule = {
+        "name": RULE,
+        "measure": "service_level",
+        "window": "30m",
+        "for": "2m",
+        "clear_for": "2m",
+        "no_data_for": "1m",
+        "severity": "page",
+        "scopes": ["organization", "contract/*"],
+    }
+    with mosquitto(tmp_path) as broker, alertmanager(tmp_path) as pager:
+        clock = Rehearsal.beginning_in(4.0, speed=SPEED)
+        channel = {"name": "ops", "alertmanager": {"urls": [pager.url]}}
+        config = bank_config([source_config("bank", broker.url)], [rule], [channel])
+        daemon = Daemon(tmp_path / "daemon", config, clock=clock)
+        watch = PagerWatch(pager)
+        with running(daemon), prometheus(tmp_path, [f"127.0.0.1:{daemon.port}"]) as server:
+            with (
+                watch.watching(),
+                publishing(
+                    day.path,
+                    form="anonymous-bank",
+                    broker_url=broker.url,
+                    clock=clock,
+                    source="bank",
+                    options=["--batch", "50"],
+                ) as publisher,
+            ):
+                said = publisher.finish(180.0)
+                assert f"{day.event_count} events published" in said
+                shown = wait_counted(daemon, day, clock, 60.0)
+            assert shown.by("callcenter_monitor_events_total", "source") == {
+                "bank": day.event_count
+            }
+
+            checked = subprocess.run(
+                [promtool, "check", "metrics"],
+                input=shown.text,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=30.0,
+            )
+            assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+            reached = shown.value("callcenter_monitor_snapshot_timestamp_seconds")
+            wait_until(
+                lambda: server.query(
+                    f"callcenter_monitor_snapshot_timestamp_seconds >= {reached:.3f}"
+                ),
+                20.0,
+                "Prometheus to have scraped the end of the day",
+            )
+            check_prometheus(server, day)
+            assert [target["health"] for target in server.targets()] == ["up"]
+
+            assert daemon.get("/-/ready") == (200, "ready\n")
+            check_status(daemon, day)
+
+            organization = {"organization": "Example Bank Health"}
+            common = {"alertname": RULE, "severity": "page"}
+            labels = frozenset({**common, **organization, "scope": "organization"}.items())
+            assert labels in watch.seen, sorted(map(sorted, watch.seen))
+            alert = watch.seen[labels]
+            assert alert["status"]["state"] == "active"
+            assert "service level" in alert["annotations"]["summary"]
+            assert alert["generatorURL"].startswith(daemon.url)
+            wait_until(lambda: not pager.alerts(), 30.0, "every alert to be resolved at the pager")
+
+            history = daemon.rows("SELECT state, reason FROM alerts WHERE scope = 'organization'")
+            assert ("firing", "held") in history
+            assert {reason for state, reason in history if state == "resolved"} <= {
+                "no_calls",
+                "cleared",
+            }
+            assert history[-1][0] in {"resolved", "pending"}
+        deliveries = shown.by("callcenter_monitor_deliveries_total", "result")
+        assert deliveries["sent"] > 0
+        assert deliveries["failed"] == deliveries["refused"] == 0
