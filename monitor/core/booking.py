@@ -190,8 +190,10 @@ class Books:
             counted = (*counted, fields.DISCONNECTED_EVIDENT)
         self._count(visit.ended_ms, visit, counted, sign)
 
-    def end_outside(self, call: Call, kind: int, at_ms: int, *, evident: bool) -> None:
-        """Book the end of a call that is in no queue.
+    def end_outside(
+        self, call: Call, kind: int, at_ms: int, *, evident: bool, sign: int = BOOK
+    ) -> None:
+        """Book or unbook the end of a call that is in no queue.
 
         Args:
             call: The call.
@@ -199,14 +201,15 @@ class Books:
                 lapsed is a normal end.
             at_ms: When it ended.
             evident: Whether a disconnect has positive evidence.
+            sign: BOOK or UNBOOK.
         """
         counted = _LAPSED_TALKING if kind == LAPSE else _FINISHED.get(kind, _FINISHED[COMPLETED])
         if evident and kind == DISCONNECTED:
             counted = (*counted, fields.DISCONNECTED_EVIDENT)
         for field in counted:
-            self.cell(at_ms, self._no_queue, field, BOOK)
+            self.cell(at_ms, self._no_queue, field, sign)
             if call.line_row != UNKNOWN:
-                self.cell(at_ms, call.line_row, field, BOOK)
+                self.cell(at_ms, call.line_row, field, sign)
 
     def _left(self, visit: Visit) -> tuple[int, ...]:
         """Fields of an unanswered end."""

@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from monitor.core import lifecycle
+from monitor.core.events import Event
 
 UNKNOWN: Final = -1  # an instant or duration that is not known
 
@@ -83,6 +84,8 @@ class Call(Struct, gc=False, array_like=True):
         line_row: Direct row of calls to its line that reach no queue; UNKNOWN when the number that
             was dialled belongs to no line.
         assigned: Whether it is in the lifetime count, at (`assigned_ms`, `assigned_row`).
+        outside: The event that ended it outside any queue; None while nothing did.
+        outside_ms: When that was; UNKNOWN when no event told, or none did.
         ended: Whether it has ended outside any queue.
         forget_ms: When an ended call may be forgotten; UNKNOWN while it is open.
         visit: The latest visit.
@@ -100,6 +103,8 @@ class Call(Struct, gc=False, array_like=True):
     assigned: bool = False
     assigned_ms: int = UNKNOWN
     assigned_row: int = 0
+    outside: Event | None = None
+    outside_ms: int = UNKNOWN
     ended: bool = False
     forget_ms: int = UNKNOWN
     visit: Visit | None = None

@@ -37,6 +37,8 @@ from monitor.core.waiting import WaitingRoom
 _DAY_MS: Final = 24 * HOUR_MS
 # Places of queues that are known are looked up in a cache; hostile names must not fill it.
 _PLACES_KEPT: Final = 50_000
+# Where no sources are configured, as in a replay, whoever speaks is one.
+_SOURCES_KEPT: Final = 1_000
 _IGNORED: Final = frozenset(
     (types.INTERPRETER_REQUESTED, types.INTERPRETER_CONNECTED, types.TTY_CONNECTED)
 )
@@ -99,6 +101,7 @@ class Engine:
         self._places: dict[str, Places] = {}
         self._rows_seen = self.table.direct_count
         self._is_stale = False
+        self._is_judged = False
         self.shown_lifetime: IntArray = np.zeros_like(self.ring.lifetime)
 
     # -- inputs -------------------------------------------------------------------------------
@@ -169,7 +172,8 @@ class Engine:
         assert now_ms % SECOND_MS == 0
         self._refresh()
         self.tracker.expire(now_ms)
-        changed = self.ring.advance(now_ms // SECOND_MS)
+        changed = self.ring.advance(now_ms // SECOND_MS) or not self._is_judged
+        self._is_judged = True
         if not self.plan.rules or not (changed or not self.alert_book.is_idle):
             return []
         counts = {
@@ -317,6 +321,8 @@ class Engine:
         state = self.sources.get(name)
         if state is None and self.plan.sources:
             self.discards["unknown_source"] += 1
+        elif state is None and len(self.sources) >= _SOURCES_KEPT:
+            self.discards["too_many_sources"] += 1
         elif state is None:
             state = self.sources[name] = SourceState()
         return state

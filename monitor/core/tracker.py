@@ -13,7 +13,7 @@ Pure: no I/O, no clock.
 
 from collections import Counter
 
-from monitor.core.booking import Books
+from monitor.core.booking import UNBOOK, Books
 from monitor.core.calls import UNKNOWN, Call, Visit, entered_ms, visits_of
 from monitor.core.events import EVIDENT_REASONS, Event
 from monitor.core.lifecycle import (
@@ -22,6 +22,7 @@ from monitor.core.lifecycle import (
     DEQUEUED,
     DISCONNECTED,
     FINISHED,
+    KIND_OF_TYPE,
     LAPSE,
     LEFT,
     NEW,
@@ -211,7 +212,7 @@ class CallTracker:
         if call.ended or not (visit is None or cut_off):
             self._discards["duplicate_end"] += 1
             return
-        call.ended = True
+        call.ended, call.outside, call.outside_ms = True, event, at_ms
         self._books.end_outside(call, kind, at_ms, evident=event.reason in EVIDENT_REASONS)
         if visit is None:
             self._count_unqueued(call, at_ms)
@@ -277,7 +278,28 @@ class CallTracker:
             call.older = [*(call.older or ()), call.visit]
         call.visit = visit
         self.register.reopen(call)
+        outside = call.outside
+        overtaken = outside is not None and event.at_ms <= outside.at_ms
+        if overtaken:
+            self._take_back_outside(call)
         self._act(kind, call, visit, event, at_ms, now_ms)
+        if overtaken and visit.stage in (WAITING, TALKING):
+            assert outside is not None
+            ending = KIND_OF_TYPE[outside.type]
+            self._act(ending, call, visit, outside, at_ms - event.at_ms + outside.at_ms, now_ms)
+
+    def _take_back_outside(self, call: Call) -> None:
+        """The end that named no queue had overtaken the visit that it is the end of."""
+        outside = call.outside
+        assert outside is not None
+        self._books.end_outside(
+            call,
+            KIND_OF_TYPE[outside.type],
+            call.outside_ms,
+            evident=outside.reason in EVIDENT_REASONS,
+            sign=UNBOOK,
+        )
+        call.ended, call.outside, call.outside_ms = False, None, UNKNOWN
 
     def _act(
         self, kind: int, call: Call, visit: Visit, event: Event, at_ms: int, now_ms: int

@@ -63,5 +63,6 @@ def test_no_event_that_the_decoder_lets_through_raises_or_makes_a_count_negative
         engine.on_tick(now_ms)
     assert (engine.ring.lifetime >= 0).all()
     assert not engine.ring.sums.any()
-    assert engine.tracker.register.open_count == engine.waiting.total == engine.tracker.register.ended_count == 0
+    register = engine.tracker.register
+    assert register.open_count == engine.waiting.total == register.ended_count == 0
     assert engine.snapshot().open_calls == 0

@@ -103,3 +103,38 @@ def test_a_call_that_reaches_no_queue_counts_for_the_line_whose_number_was_diall
     assert found["line/H1/m"] == (2, 1, 1)
     assert found["queue/"] == (3, 2, 1)
     assert found["queue/b"] == (1, 0, 0)
+
+
+@pytest.mark.parametrize("ending", ["completed", "disconnected"])
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 0, 1, 2), (0, 3, 1, 2), (0, 1, 3, 2)])
+def test_an_end_without_a_queue_ends_the_visit_that_it_overtook(
+    ending: str, order: tuple[int, ...]
+) -> None:
+    engine = Engine(Plan(organization="Example", standard=STANDARD, queues=("a",)))
+    engine.on_tick(BASE_MS)
+    told = [
+        event("started", BASE_MS + 1),
+        event("queued", BASE_MS + 2, queue="a"),
+        event("answered", BASE_MS + 5_002, queue="a"),
+        event(ending, BASE_MS + 9_000, reason="telecom"),
+    ]
+    for index in order:
+        engine.on_events([told[index]], BASE_MS + 10_000)
+    engine.on_tick(BASE_MS + 60_000)
+    assert engine.tracker.register.open_count == 0
+    assert engine.waiting.total == 0
+    row = engine.table.queue_row("a")
+    found = {
+        name: int(engine.ring.lifetime[row, index])
+        for index, name in enumerate(fields.FIELDS)
+        if engine.ring.lifetime[row, index]
+    }
+    evident = {"disconnected_evident": 1} if ending == "disconnected" else {}
+    expected = {
+        "calls_made", "calls_assigned", "offered", "answered", "answered_within", "ended", ending,
+        "hold_bin_0",
+    }  # fmt: skip
+    assert found == {
+        **dict.fromkeys(expected, 1), **evident, "wait_ms_sum": 5_000, "hold_bin_0": 1,
+    }  # fmt: skip
+    assert not engine.ring.lifetime[engine.table.no_queue].any()

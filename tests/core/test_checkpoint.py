@@ -165,7 +165,8 @@ def test_the_call_that_is_given_up_first_is_the_same_after_a_restart() -> None:
     for engine in (stayed, restarted):
         engine.on_events([happened("queued", BASE_MS + 30, "3")], BASE_MS + 30)
         engine.on_tick(BASE_MS + 60_000)
-        assert [call.call_id for call in engine.tracker.register.calls() if call.forget_ms < 0] == ["1", "3"]
+        calls = engine.tracker.register.calls()
+        assert [call.call_id for call in calls if call.forget_ms < 0] == ["1", "3"]
     assert_same(stayed, restarted)
 
 
@@ -289,8 +290,8 @@ def test_queues_that_a_pattern_admitted_keep_their_counts() -> None:
     pattern = replace(shared_plan(), queues=("q-*",))
     engine = Engine(pattern)
     engine.on_tick(BASE_MS)
-    for number in (3, 1, 2, 1):
-        told = happened("queued", BASE_MS, f"c{number}{engine.tracker.register.open_count}", f"q-{number}")
+    for turn, number in enumerate((3, 1, 2, 1)):
+        told = happened("queued", BASE_MS, f"c{turn}", f"q-{number}")
         engine.on_events([told], BASE_MS)
     engine.on_tick(BASE_MS + SECOND_MS)
     restored = restore(pattern, parts_of(engine))

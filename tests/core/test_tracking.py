@@ -215,8 +215,9 @@ def assert_conserved(engine: Engine) -> None:
     assert (total >= 0).all()
     assert engine.waiting.total == waiting[_queue_rows(engine)].sum()
     made = direct["calls_made"][_queue_rows(engine)].sum()
-    assert made == sum(call.made_ms >= 0 for call in engine.tracker.register.calls())
-    assert direct["calls_assigned"].sum() == sum(c.assigned for c in engine.tracker.register.calls())
+    calls = list(engine.tracker.register.calls())
+    assert made == sum(call.made_ms >= 0 for call in calls)
+    assert direct["calls_assigned"].sum() == sum(call.assigned for call in calls)
 
 
 def _queue_rows(engine: Engine) -> list[int]:

@@ -144,12 +144,12 @@ class Expected:
         return wrong
 
 
-def expected_of(calls: Sequence[BankCall]) -> Expected:
-    """Count what must be shown when all of `calls` are over."""
+def expected_of(calls: Sequence[BankCall], queues: Sequence[str] = QUEUES) -> Expected:
+    """Count what must be shown of some queues, and of no queue, when all of `calls` are over."""
     recount = BankRecount(calls)
     exact: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
     late: dict[str, tuple[int, int]] = {}
-    for queue in ("", *QUEUES):
+    for queue in ("", *queues):
         scope = f"queue/{queue}" if queue else NO_QUEUE
         total = recount.lifetime(scope)
         ends = Counter(call.end for call in calls if (call.queue or "") == queue)
@@ -180,14 +180,22 @@ def expected_of(calls: Sequence[BankCall]) -> Expected:
     return Expected(exact, late)
 
 
-def wait_counted(daemon: Daemon, day: BankDay, clock: Rehearsal, timeout_s: float) -> Metrics:
+def wait_counted(
+    daemon: Daemon,
+    day: BankDay,
+    clock: Rehearsal,
+    timeout_s: float,
+    *,
+    queues: Sequence[str] = QUEUES,
+) -> Metrics:
     """Wait until the recording is over for the daemon too, and return what it shows then.
 
+    Its counters of `queues` have to equal the recount, within some seconds for the last to come in.
     How many events were accepted is no measure: what is delivered twice is accepted twice.
     """
     over_s = day.at_ms(clock, day.last_ms) / 1000 + 1
     daemon.wait_metric("callcenter_monitor_snapshot_timestamp_seconds", over_s, timeout_s)
-    expected, found = expected_of(day.calls), [Metrics("")]
+    expected, found = expected_of(day.calls, queues), [Metrics("")]
 
     def agrees() -> bool:
         found[0] = daemon.metrics()
