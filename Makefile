@@ -35,7 +35,7 @@ check: lint ## what a change has to pass: lint, and all tests with coverage
 lint: $(VENV)/installed-test ## format, lint, types, imports, alert rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy monitor tests
+	@MYPYPATH=tests $(BIN)/mypy --explicit-package-bases monitor tests
 	@$(BIN)/lint-imports
 	@rules=$$(find . -path './.*' -prune -o -name '*.rules.y*ml' -print); \
 	if [ -z "$$rules" ]; then :; \

@@ -25,7 +25,8 @@ from monitor.core.daemon import DaemonView
 from monitor.core.engine import Engine
 from monitor.core.plan import SECOND_MS
 from monitor.core.snapshot import Alert, AlertState, Snapshot, Verdict
-from monitor.runner import Changed, Runner, recover
+from monitor.recovery import recover
+from monitor.runner import Changed, Runner
 from monitor.sinks.prometheus import Exposition
 from monitor.sources.inbox import Inbox
 from monitor.sources.mqtt import MqttSource, SourceStatus
@@ -53,6 +54,7 @@ class App:
         self._sources: dict[str, MqttSource] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._key = b""
+        self._is_started = False
         self._group: asyncio.TaskGroup
         self._assembly: Assembly
         self._runner: Runner
@@ -90,7 +92,7 @@ class App:
                 reload=self.reload,
             )
             self._assembly = self._assemble(config, config)
-            recovered = await recover(self._assembly.plan, self._store)
+            recovered = await recover(self._assembly.plan, self._store, self._clock.now_ms())
             self._clock.not_before(max(0, recovered.engine.ring.closed_s * SECOND_MS))
             self._runner = Runner(
                 recovered,
@@ -104,6 +106,7 @@ class App:
             )
             await self._web.start()
             stack.push_async_callback(self._web.stop)
+            self._is_started = True
             if started is not None:
                 started(self._web.url)
             await self._serve()
@@ -277,6 +280,8 @@ class App:
 
     def unreadiness(self) -> list[str]:
         """Why the daemon is not ready; nothing when it is."""
+        if not self._is_started:
+            return ["starting"]
         reasons = [] if self._runner.snapshot is not None else ["no tick yet"]
         if self._store.status.failing:
             reasons.append(f"the store cannot be written: {self._store.status.last_error}")

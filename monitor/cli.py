@@ -189,12 +189,18 @@ def check_config(
     if explained:
         typer.echo(explain(config), nl=False)
     else:
-        lines = sum(len(contract.lines) for contract in config.contracts)
-        _talk.print(
-            f"{file} is fine: {len(config.contracts)} contracts, {lines} lines, "
-            f"{len(config.sources)} sources, {len(config.alerts.rules or ())} alert rules",
-            markup=False,
+        lines = [line for contract in config.contracts for line in contract.lines]
+        rules = config.alerts.rules or ()
+        counts = ", ".join(
+            f"{len(found)} {word}{'' if len(found) == 1 else 's'}"
+            for found, word in (
+                (config.contracts, "contract"),
+                (lines, "line"),
+                (config.sources, "source"),
+                (rules, "alert rule"),
+            )
         )
+        _talk.print(f"{file} is fine: {counts}", markup=False)
 
 
 @_app.command()
@@ -212,6 +218,8 @@ def replay(
     ] = None,
 ) -> None:
     """Run a recording through the engine; windows, alerts and a summary as JSON lines."""
+    # Whoever reads the records may have enough of them: `replay ... | head` is no failure.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     every_ms, lateness_ms = _duration("--every", every), _duration("--lateness", lateness)
     if every_ms <= 0:
         raise typer.BadParameter("a step has to be longer than 0", param_hint="--every")

@@ -24,6 +24,7 @@ from monitor.simulation.player import Destination, play
 
 _LATENESS_MS = 60_000
 _BATCH = 50
+_LOOK_EVERY_S = 0.05
 
 _RECORDING_CONFIG = """\
 # Written by `callcenter-monitor demo --recording`.
@@ -98,6 +99,10 @@ class Demo:
             yield first
             yield from events
 
+        # The broker keeps nothing for a subscriber that it has never seen.
+        assert self._app is not None
+        while self._app.unreadiness():  # noqa: ASYNC110 (readiness is asked for, not told)
+            await asyncio.sleep(_LOOK_EVERY_S)
         await play(
             all_of_them(), destination=Destination.parse(url), clock=self._clock, batch=_BATCH
         )

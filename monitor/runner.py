@@ -8,36 +8,31 @@ commit has returned, and no further batch is taken before. So what was acknowled
 and what was not comes again. While a commit waits for a full disk the ticks go on: callers keep
 waiting and clocks keep running, whether or not we can write it down.
 
-A restart is `recover`: the last checkpoint, and the journal since it through the same engine, with
-the ticks between the batches exactly as they fell.
+A restart is in `recovery.py`.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from monitor.clock import Clock
 from monitor.core import checkpoint
-from monitor.core.checkpoint import CheckpointError
 from monitor.core.engine import Engine
 from monitor.core.events import Event
-from monitor.core.plan import HOUR_MS, SECOND_MS, Plan
+from monitor.core.plan import HOUR_MS, SECOND_MS
 from monitor.core.snapshot import Alert, AlertState, Snapshot
 from monitor.formats import journal, topics
 from monitor.formats.normalized import NormalizedDecoder
+from monitor.recovery import EVENTS, Recovered, alert_record
 from monitor.sources.inbox import Inbox, Message
 from monitor.store.records import AlertRecord, JournalRecord, QuarantineRecord
 from monitor.store.store import Store
 
 _LOG = logging.getLogger(__name__)
 
-_EVENTS = "events"
 _TAKE_MESSAGES = 10_000
 _TAKE_BYTES = 16 * 2**20
 # The loop serves the page and the metrics too: after this long it gives way.
@@ -47,7 +42,6 @@ _SNAPSHOT_EVERY_S = 0.2
 # Alerts wait for the commit of what caused them, but not for a disk that stays full.
 _ALERTS_WAIT_S = 2.0
 _PUBLISH_EVERY_S = 10.0
-_HISTORY_KNOWN = 10_000
 # Events that the engine counts before the loop is looked at again, some milliseconds.
 _COUNT_EVENTS = 2_000
 
@@ -70,28 +64,6 @@ class Keeping:
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
-    """An engine that goes on.
-
-    Attributes:
-        engine: As it was.
-        position: The last journal id that it contains.
-        alerts: Changes of alerts since the checkpoint, with their instants, that are not in the
-            history yet.
-        recorded: Key and state of each change that is in the history; time that passes a second
-            time finds the same changes a second time.
-        ended: Alerts that are over, and that the engine may no longer hold although somebody was
-            told that they fire and not that they ended.
-    """
-
-    engine: Engine
-    position: int
-    alerts: list[tuple[int, Alert]]
-    recorded: set[tuple[str, str]]
-    ended: list[Alert]
-
-
-@dataclass(frozen=True, slots=True)
 class Changed:
     """What a change of the configuration makes.
 
@@ -111,48 +83,6 @@ class Changed:
 
 
 Change = Callable[[Engine], Changed]
-
-
-async def recover(plan: Plan, store: Store) -> Recovered:
-    """The engine as it was, from the last checkpoint and the journal since it.
-
-    Raises:
-        StoreError: The store cannot be read.
-    """
-    engine, position = Engine(plan), 0
-    saved = store.load_checkpoint()
-    if saved is not None:
-        try:
-            engine, position = checkpoint.restore(plan, saved.parts), saved.journal_id
-        except CheckpointError as fault:
-            _LOG.warning("%s; the state is rebuilt from the journal", fault)
-    changes: list[tuple[int, Alert]] = []
-    replayed = 0
-    for record in store.journal_after(position):
-        for tick_ms, changed in engine.advance(record.received_ms):
-            changes += [(tick_ms, alert) for alert in changed]
-        try:
-            engine.on_events(journal.decode(record.body), record.received_ms)
-        except journal.JournalError as fault:
-            engine.discards["damaged_journal"] += record.count
-            _LOG.error("journal record %d: %s", record.id, fault)
-        position = record.id
-        replayed += record.count
-    _LOG.info(
-        "restored: %d events replayed, %d calls open", replayed, engine.tracker.register.open_count
-    )
-    history = await store.alert_history(_HISTORY_KNOWN)
-    ended = {alert.key: alert for _, alert in changes if alert.state is AlertState.RESOLVED}
-    told = {key for (_, key), state in store.delivered().items() if state == AlertState.FIRING}
-    held = {alert.key for alert in engine.alert_book.alerts()}
-    at_ms = engine.ring.closed_s * SECOND_MS
-    for alert in _over(history, told - held - ended.keys(), at_ms):
-        ended[alert.key] = alert
-        changes.append((at_ms, alert))
-    # Replaying finds changes again that were recorded before the end.
-    recorded = {(row.key, row.state) for row in history}
-    fresh = [change for change in changes if (change[1].key, str(change[1].state)) not in recorded]
-    return Recovered(engine, position, fresh, recorded, list(ended.values()))
 
 
 class Runner:
@@ -209,7 +139,7 @@ class Runner:
         self._batch: list[Message] = []
         self._commit: asyncio.Task[int] | None = None
         self._commit_since_s = 0.0
-        self._changes = [_alert_record(at_ms, alert) for at_ms, alert in recovered.alerts]
+        self._changes = [alert_record(at_ms, alert) for at_ms, alert in recovered.alerts]
         self._recorded = recovered.recorded
         self._ended = {alert.key: alert for alert in recovered.ended}
         self._alerts_changed = True
@@ -282,7 +212,7 @@ class Runner:
         await self._tick(received_ms)
         by_source, refused = await self._decode(batch, received_ms)
         records = [
-            JournalRecord(received_ms, source, _EVENTS, len(events), journal.encode(events))
+            JournalRecord(received_ms, source, EVENTS, len(events), journal.encode(events))
             for source, events in by_source.items()
         ]
         self._batch = batch
@@ -386,7 +316,7 @@ class Runner:
             if alert.state is AlertState.RESOLVED:
                 self._ended[alert.key] = alert
             if (alert.key, str(alert.state)) not in self._recorded:
-                self._changes.append(_alert_record(at_ms, alert))
+                self._changes.append(alert_record(at_ms, alert))
 
     def _taken_changes(self) -> list[AlertRecord]:
         taken, self._changes = self._changes, []
@@ -403,7 +333,7 @@ class Runner:
             return
         self.engine, self._decoders = changed.engine, changed.decoders
         self._config_hash, self._keeping = changed.config_hash, changed.keeping
-        self._changes += [_alert_record(at_ms, alert) for at_ms, alert in changed.alerts]
+        self._changes += [alert_record(at_ms, alert) for at_ms, alert in changed.alerts]
         self._alerts_changed = True
         self._saved_s = float("-inf")
         done.set_result(None)
@@ -447,36 +377,3 @@ class Runner:
 def _log_failure(task: asyncio.Task[object]) -> None:
     if not task.cancelled() and task.exception() is not None:
         _LOG.error("upkeep of the store failed: %s", task.exception())
-
-
-def _over(history: Sequence[AlertRecord], keys: set[str], at_ms: int) -> Iterator[Alert]:
-    """The alerts with `keys`, which the engine does not hold any more, as they ended.
-
-    One that has not ended in the history has lost its rule or its scope.
-
-    Args:
-        history: Newest first.
-        keys: Whose.
-        at_ms: The end of those that have not ended in the history.
-    """
-    wanted = set(keys)
-    for row in history:
-        if row.key not in wanted:
-            continue
-        wanted.remove(row.key)
-        # A body of another version is history that this one cannot tell.
-        with suppress(msgspec.DecodeError):
-            alert = msgspec.json.decode(row.body, type=Alert)
-            if alert.state is AlertState.FIRING:
-                alert = replace(
-                    alert, state=AlertState.RESOLVED, resolved_ms=at_ms, reason="rule_removed"
-                )
-            if alert.state is AlertState.RESOLVED:
-                yield alert
-
-
-def _alert_record(at_ms: int, alert: Alert) -> AlertRecord:
-    body = msgspec.json.encode(alert).decode()
-    return AlertRecord(
-        at_ms, alert.key, alert.rule, alert.scope, str(alert.state), alert.reason, body
-    )

@@ -19,7 +19,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,6 @@ class Daemon(RealProgram):
         config: Mapping[str, Any],
         *,
         clock: Rehearsal | None = None,
-        environment: Mapping[str, str] | None = None,
     ) -> None:
         home.mkdir(exist_ok=True)
         self.home = home
@@ -123,13 +122,10 @@ class Daemon(RealProgram):
         self._port = free_port()
         self._exit_code: int | None = None
         url = f"http://127.0.0.1:{self._port}"
-        settings = [f"{name}={value}" for name, value in (environment or {}).items()]
         super().__init__(
             name="callcenter-monitor",
             command=[
-                COMMAND[0],
-                *settings,
-                *COMMAND[1:],
+                *COMMAND,
                 "run",
                 "--config",
                 str(self.config_path),
@@ -264,7 +260,6 @@ class Publisher:
     """A `callcenter-monitor publish` that is under way."""
 
     process: subprocess.Popen[str]
-    output: list[str] = field(default_factory=list)
 
     @property
     def is_running(self) -> bool:

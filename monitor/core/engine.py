@@ -160,6 +160,15 @@ class Engine:
                 tracker.visit(kind, event, calls, at_ms, now_ms, place)
         source.add(accepted, newest_ms)
 
+    def on_resume(self, now_ms: int) -> None:
+        """Nobody listened between the last tick and now, which is not the calls' fault.
+
+        Args:
+            now_ms: Before the ticks up to it.
+        """
+        if self.ring.closed_s >= 0:
+            self.tracker.register.excuse(max(0, now_ms - self.ring.closed_s * SECOND_MS))
+
     def on_tick(self, now_ms: int) -> list[Alert]:
         """Move to a whole second: expire calls, advance the windows, move the alerts.
 

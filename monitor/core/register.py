@@ -88,6 +88,19 @@ class CallRegister:
         self.open_count += 1
         self._look_later(call)
 
+    def excuse(self, gap_ms: int) -> None:
+        """Leave time out of account in which nobody listened: no call was silent, none grew old.
+
+        Without this a stop that is longer than calls are remembered would have everything that the
+        broker delivers again counted again.
+        """
+        for call in self.calls():
+            call.touched_ms += gap_ms
+            if call.forget_ms != UNKNOWN:
+                call.forget_ms += gap_ms
+        self._silent.clear()
+        self._lined_up_ms = UNKNOWN
+
     def forget(self, now_ms: int) -> None:
         """Forget calls that ended long ago, and the oldest of too many."""
         ended = self._ended

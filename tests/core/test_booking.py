@@ -138,3 +138,26 @@ def test_an_end_without_a_queue_ends_the_visit_that_it_overtook(
         **dict.fromkeys(expected, 1), **evident, "wait_ms_sum": 5_000, "hold_bin_0": 1,
     }  # fmt: skip
     assert not engine.ring.lifetime[engine.table.no_queue].any()
+
+
+def test_time_in_which_nobody_listened_ends_no_call_and_forgets_none() -> None:
+    engine = Engine(Plan(organization="Example", standard=STANDARD, queues=("a",)))
+    engine.on_tick(BASE_MS)
+    told = [
+        event("queued", BASE_MS + 1, queue="a"),
+        event("abandoned", BASE_MS + 2, queue="a"),
+        event("queued", BASE_MS + 3, queue="a", call_id="open"),
+    ]
+    engine.on_events(told, BASE_MS + 10)
+    later_ms = BASE_MS + 36_000_000
+    engine.on_tick(BASE_MS + 1_000)
+    engine.on_resume(later_ms)
+    for _ in engine.advance(later_ms):
+        pass
+    assert engine.tracker.register.open_count == 1
+    before = engine.ring.lifetime.copy()
+    engine.on_events(told, later_ms)
+    for _ in engine.advance(later_ms + 60_000):
+        pass
+    assert (engine.ring.lifetime == before).all()
+    assert engine.discards["duplicate"] + engine.discards["duplicate_end"] == len(told)

@@ -9,6 +9,7 @@ import random
 import re
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -114,7 +115,7 @@ def test_thirty_kills_change_no_figure_and_no_alert(tmp_path: Path) -> None:
                 wait_counted(daemon, day, clock, 60.0)
                 check_whole_window(daemon, day)
             for daemon in (steady, killed):
-                wait_until(lambda it=daemon: nothing_lasts(it), 60.0, "every alert to end")
+                wait_until(partial(nothing_lasts, daemon), 60.0, "every alert to end")
                 check_history(daemon)
                 assert daemon.metrics().by("callcenter_monitor_quarantined_total", "reason") == {}
             assert told_states(steady)[("service-level-breached", "organization", "firing")] > 0

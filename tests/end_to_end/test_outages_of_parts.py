@@ -135,7 +135,6 @@ def test_a_pager_that_is_away_gets_the_alert_later(tmp_path: Path) -> None:
                 "scope": "organization",
                 "organization": "Example Health",
             }
-            # A pager that was restarted has forgotten everything, and is told again.
             assert daemon.api("alerts?state=firing")["alerts"][0]["denominator"] == 1
 
 
