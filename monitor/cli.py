@@ -8,16 +8,13 @@ import logging
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
-import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitor import __version__
 from monitor.app import App
@@ -33,10 +30,11 @@ from monitor.core.plan import SECOND_MS
 from monitor.demo import Demo
 from monitor.formats.ordering import in_order
 from monitor.formats.recordings import RecordingError, read_recording
-from monitor.replay import Record, Replay, default_plan
+from monitor.replay import Replay, default_plan
 from monitor.simulation.player import Destination, play
 from monitor.sources.mqtt import TakenOverError
 from monitor.store.errors import StoreError
+from monitor.terminal import bar, opened, talk, write
 from monitor.web.credentials import user_line
 
 _Result = TypeVar("_Result")
@@ -44,12 +42,8 @@ _Result = TypeVar("_Result")
 _FAILED: Final = 1
 _WRONG: Final = 2
 _DEFAULT_CONFIG: Final = Path("/etc/callcenter-monitor/config.yaml")
-# A progress bar is for work that somebody waits for.
-_BAR_AFTER_S: Final = 2.0
-_LINES_AT_ONCE: Final = 1_000
 
 # What is told in one line stays one line, however long a path is.
-_talk = Console(stderr=True, highlight=False, soft_wrap=True)
 _app = typer.Typer(
     name="callcenter-monitor",
     help="Watches call centers in real time and judges them by the standards that bind the plan.",
@@ -152,16 +146,16 @@ def demo(
 
     def started(url: str) -> None:
         what = "a simulated bad day" if recording is None else str(recording)
-        _talk.print(f"\n  Playing {what} at {speed:g} times its speed.")
-        _talk.print(f"  Status page:  [bold]{url}[/bold]")
-        _talk.print(f"  Metrics:      {url}metrics")
+        talk.print(f"\n  Playing {what} at {speed:g} times its speed.")
+        talk.print(f"  Status page:  [bold]{url}[/bold]")
+        talk.print(f"  Metrics:      {url}metrics")
         if recording is None:
             minutes = 45 / speed
-            _talk.print(
+            talk.print(
                 f"  All is well at first; after {minutes:.2g} min half of the agents leave.\n"
                 "  Half an hour of trunk failure follows, and a recovery in the evening."
             )
-        _talk.print("  Ctrl-C ends it.\n")
+        talk.print("  Ctrl-C ends it.\n")
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
@@ -170,7 +164,7 @@ def demo(
         await demonstration.run(started)
 
     _run(serve())
-    _talk.print("  The demo has ended.")
+    talk.print("  The demo has ended.")
 
 
 @_app.command("check-config")
@@ -200,7 +194,7 @@ def check_config(
                 (rules, "alert rule"),
             )
         )
-        _talk.print(f"{file} is fine: {counts}", markup=False)
+        talk.print(f"{file} is fine: {counts}", markup=False)
 
 
 @_app.command()
@@ -234,14 +228,14 @@ def replay(
             source = plan.sources[0]
     discards: Counter[str] = Counter()
     play_back = Replay(Engine(plan), every_ms)
-    with _failing(RecordingError, OSError), _bar(inputs) as progress:
+    with _failing(RecordingError, OSError), bar(inputs) as progress:
         events = in_order(
             read_recording(format_name, inputs, progress, discards=discards, source=source),
             lateness_ms,
         )
-        with _opened(output) as file:
-            _write(file, play_back.run(events))
-            _write(file, [play_back.summary(discards, events.late)])
+        with opened(output) as file:
+            write(file, play_back.run(events))
+            write(file, [play_back.summary(discards, events.late)])
 
 
 @_app.command()
@@ -275,15 +269,15 @@ def publish(
         destination = replace(destination, username=username)
     discards: Counter[str] = Counter()
     clock = _clock(speed, start)
-    with _failing(RecordingError), _bar(inputs) as progress:
+    with _failing(RecordingError), bar(inputs) as progress:
         events = in_order(
             _named(read_recording(format_name, inputs, progress, discards=discards), source),
             60 * SECOND_MS,
         )
         published = _run(play(events, destination=destination, clock=clock, batch=batch))
-    _talk.print(f"{published} events published", markup=False)
+    talk.print(f"{published} events published", markup=False)
     for reason, number in sorted(discards.items()):
-        _talk.print(f"{number} lines refused: {reason}", markup=False)
+        talk.print(f"{number} lines refused: {reason}", markup=False)
 
 
 @_app.command()
@@ -329,7 +323,7 @@ def _failing(*kinds: type[Exception]) -> Iterator[None]:
     except typer.Exit:
         raise  # a kind of RuntimeError, with an exit code of its own
     except kinds as error:
-        _talk.print(f"callcenter-monitor: {error}", markup=False)
+        talk.print(f"callcenter-monitor: {error}", markup=False)
         raise typer.Exit(_FAILED) from error
 
 
@@ -365,43 +359,3 @@ def _set_up_logging(level: int = logging.INFO) -> None:
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[BinaryIO]:
-    if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    else:
-        with output.open("wb") as file:
-            yield file
-
-
-def _write(file: BinaryIO, records: Iterable[Record]) -> None:
-    encode = msgspec.json.Encoder().encode
-    lines: list[bytes] = []
-    for record in records:
-        lines.append(encode(record))
-        if len(lines) >= _LINES_AT_ONCE:
-            file.write(b"\n".join(lines) + b"\n")
-            lines.clear()
-    if lines:
-        file.write(b"\n".join(lines) + b"\n")
-
-
-@contextmanager
-def _bar(inputs: list[Path]) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar over the bytes of the inputs, on a terminal, once it takes a while."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    total = sum(path.stat().st_size for path in inputs if path.is_file())
-    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_talk, transient=True) as progress:
-        task = progress.add_task("", total=total, visible=False)
-
-        def advance(size: int) -> None:
-            elapsed_s = progress.tasks[0].elapsed or 0.0
-            progress.update(task, advance=size, visible=elapsed_s > _BAR_AFTER_S)
-
-        yield advance

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
-from real_parts import RealProgram, free_port, wait_until
+from real_parts import RealProgram, find_program, free_port, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -98,6 +98,20 @@ class Metrics:
             key = dict(labels)[label]
             found[key] = found.get(key, 0.0) + value
         return found
+
+
+def promtool_findings(metrics: Metrics) -> str:
+    """What Prometheus' own checker dislikes about a scrape; empty when nothing."""
+    checked = subprocess.run(
+        [find_program("promtool"), "check", "metrics"],
+        input=metrics.text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30.0,
+    )
+    told = checked.stdout + checked.stderr
+    return told if checked.returncode == 0 else f"exit code {checked.returncode}: {told}"
 
 
 class Daemon(RealProgram):
