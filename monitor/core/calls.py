@@ -87,6 +87,7 @@ class Call(Struct, gc=False, array_like=True):
         outside: The event that ended it outside any queue; None while nothing did.
         outside_ms: When that was; UNKNOWN when no event told, or none did.
         ended: Whether it has ended outside any queue.
+        due_s: The second (epoch s) at which an open call is looked at; see `register.py`.
         forget_ms: When an ended call may be forgotten; UNKNOWN while it is open.
         visit: The latest visit.
         older: Earlier visits, oldest first; None for nearly every call.
@@ -106,6 +107,7 @@ class Call(Struct, gc=False, array_like=True):
     outside: Event | None = None
     outside_ms: int = UNKNOWN
     ended: bool = False
+    due_s: int = UNKNOWN
     forget_ms: int = UNKNOWN
     visit: Visit | None = None
     older: list[Visit] | None = None

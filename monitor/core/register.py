@@ -9,6 +9,7 @@ Pure: no I/O, no clock.
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from sys import intern
 
 from monitor.core.calls import UNKNOWN, Call
 from monitor.core.plan import SECOND_MS, Limits
@@ -27,7 +28,8 @@ class CallRegister:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._calls: dict[str, dict[str, Call]] = {}
-        self._due: dict[int, list[Call]] = {}  # by the second in which to look
+        # Open calls by the second in which to look at them, and by serial.
+        self._due: dict[int, dict[int, Call]] = {}
         # By serial, in the order in which they are forgotten; each ended call once, no open one.
         self._ended: OrderedDict[int, Call] = OrderedDict()
         self._looked_s = UNKNOWN
@@ -62,7 +64,7 @@ class CallRegister:
             call_id: Its id there, which `calls` lacks.
             now_ms: When it was heard of.
         """
-        call = calls[call_id] = Call(source, call_id, self._serial, now_ms)
+        call = calls[call_id] = Call(intern(source), call_id, self._serial, now_ms)
         self._serial += 1
         self.open_count += 1
         self._look_later(call)
@@ -72,6 +74,7 @@ class CallRegister:
         """The call is over unless something still comes."""
         if call.forget_ms == UNKNOWN:
             self.open_count -= 1
+            self._look_no_more(call)
         else:
             del self._ended[call.serial]
         call.forget_ms = now_ms + self._limits.ended_for_ms
@@ -117,17 +120,15 @@ class CallRegister:
         does not keep.
         """
         now_s = now_ms // SECOND_MS
-        found: dict[int, Call] = {}  # one that was taken up again is looked at twice
+        found: list[Call] = []
         for second in self._seconds_due(now_s):
-            for call in self._due.pop(second):
-                if call.forget_ms != UNKNOWN:
-                    continue
+            for call in self._due.pop(second).values():
                 if call.touched_ms + self._limits.call_age_ms <= now_ms:
-                    found[call.serial] = call
+                    found.append(call)
                 else:
                     self._look_later(call)
         self._looked_s = now_s
-        return sorted(found.values(), key=_silence)
+        return sorted(found, key=_silence)
 
     def longest_silent(self, newcomer: Call, now_ms: int) -> Call | None:
         """The open call, but for `newcomer`, to be given up first; of two, the one seen first."""
@@ -173,12 +174,20 @@ class CallRegister:
 
     def _look_later(self, call: Call) -> None:
         """Look at the call again when it may have been silent for too long."""
-        second = -(-(call.touched_ms + self._limits.call_age_ms) // SECOND_MS)
+        second = call.due_s = -(-(call.touched_ms + self._limits.call_age_ms) // SECOND_MS)
         due = self._due.get(second)
         if due is None:
-            self._due[second] = [call]
+            self._due[second] = {call.serial: call}
         else:
-            due.append(call)
+            due[call.serial] = call
+
+    def _look_no_more(self, call: Call) -> None:
+        """Hold no call that has ended: there are many more of those than open ones."""
+        due = self._due.get(call.due_s)
+        if due is not None:
+            due.pop(call.serial, None)
+            if not due:
+                del self._due[call.due_s]
 
     def _line_up(self, newcomer: Call, now_ms: int) -> None:
         """Line up open calls, the longest silent last; those heard of now only if there are none.

@@ -12,6 +12,7 @@ Pure: no I/O, no clock.
 """
 
 from collections import Counter
+from sys import intern
 
 from monitor.core.booking import UNBOOK, Books
 from monitor.core.calls import UNKNOWN, Call, Visit, entered_ms, visits_of
@@ -163,10 +164,10 @@ class CallTracker:
 
     def _quick_enter(self, call: Call, event: Event, at_ms: int, place: Place) -> None:
         assert event.queue is not None
+        queue, at_ts = intern(event.queue), event.at_ms
         visit = Visit(
-            event.queue, event.entry or 1, place[0], UNKNOWN, place[2], at_ms, WAITING, at_ms,
-            event.at_ms,
-        )  # fmt: skip
+            queue, event.entry or 1, place[0], UNKNOWN, place[2], at_ms, WAITING, at_ms, at_ts
+        )
         call.visit = visit
         self._books.quick_enter(call, visit)
         self._waiting.enter(call, visit)
@@ -273,7 +274,7 @@ class CallTracker:
     ) -> None:
         """Begin a visit with whatever event is the first that is seen of it."""
         assert event.queue is not None
-        visit = Visit(event.queue, entry, place[0], place[1], place[2], at_ms)
+        visit = Visit(intern(event.queue), entry, place[0], place[1], place[2], at_ms)
         if call.visit is not None:
             call.older = [*(call.older or ()), call.visit]
         call.visit = visit
