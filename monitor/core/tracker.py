@@ -139,7 +139,7 @@ class CallTracker:
             if stage == TALKING:
                 if (
                     kind == COMPLETED
-                    and event.entry is None
+                    and event.entry in (None, visit.entry)
                     and event.wait_ms is None
                     and visit.queued_ms != UNKNOWN
                 ):
@@ -148,7 +148,7 @@ class CallTracker:
                     self._books.quick_complete(visit)
                     self.register.close(call, now_ms)
                     return
-            elif stage == WAITING and kind == ANSWERED and event.entry is None:
+            elif stage == WAITING and kind == ANSWERED and event.entry in (None, visit.entry):
                 wait_ms = event.wait_ms
                 if wait_ms is not None:
                     visit.wait_given = True
