@@ -6,6 +6,7 @@ everything works; its figures are marked as such.
     PYTHONPATH=.:tests python tests/benchmarks/run_all.py [--quick] [NAME ...]
 """
 
+import argparse
 import os
 import platform
 import subprocess
@@ -110,8 +111,16 @@ def main() -> None:
 
     One that fails is left out of the table, and the exit code is 1.
     """
-    quick = QUICK_OPTION in sys.argv
-    named = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    parser = argparse.ArgumentParser(description="Run the benchmarks and write RESULTS.md.")
+    parser.add_argument(QUICK_OPTION, action="store_true", help="a short run, marked as such")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"only these, not written: {', '.join(_NAMES)}"
+    )
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(_NAMES))
+    if unknown:
+        parser.error(f"there is no benchmark {', '.join(unknown)}: choose from {', '.join(_NAMES)}")
+    quick, named = options.quick, options.names
     text = heading(quick=quick)
     figures: list[Figure] = []
     failed: list[str] = []
