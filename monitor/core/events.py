@@ -4,8 +4,7 @@ One flat struct serves the wire, the journal and the engine. The decoder fills i
 from JSON, checks types, lengths and ranges on the way, and leaves out every field that is not
 named here, which is how a caller's number or name never gets in. Then `formats` sets the integer
 milliseconds (`at_ms` and the other `_ms` fields) from the wire's seconds; the core reads only
-those. Splitting wire and core into two structs costs a second object per event and halves the
-speed of decoding.
+those. A second struct for the core, made from the first, costs a fifth more time for each event.
 
 Pure: no I/O, no clock.
 """
