@@ -15,6 +15,7 @@ from typing import Any, Final
 from monitor.core import fields
 from monitor.core.engine import Engine
 from monitor.core.events import Event
+from monitor.core.measures import DEFAULT
 from monitor.core.plan import MINUTE_MS, SECOND_MS, Plan, RulePlan
 from monitor.core.presets import PRESETS
 from monitor.core.snapshot import Alert, Scope, Snapshot
@@ -174,7 +175,7 @@ def window_record(snapshot: Snapshot, scope: Scope, window: int) -> Record:
     record["average_hold_seconds"] = _number(snapshot.average_hold_s[window, row])
     record["hold_floor_seconds"] = _number(snapshot.hold_floor_s[window, row])
     record["service_level_ratio"] = _number(snapshot.service_level[window, row])
-    record["disconnect_ratio"] = _number(snapshot.disconnect[1, window, row])
+    record["disconnect_ratio"] = _number(snapshot.disconnect[DEFAULT, window, row])
     return record
 
 

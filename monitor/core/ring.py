@@ -73,7 +73,6 @@ class WindowRing:
     def __init__(self, windows_ms: tuple[int, ...], rows: int) -> None:
         self.windows_s = tuple(window // SECOND_MS for window in windows_ms)
         longest = max(self.windows_s)
-        self._by_second = [w for w in self.windows_s if w <= _HOUR_S]
         self._minute_span = longest if longest > _HOUR_S else 0
         self._second_span = _HOUR_S if self._minute_span else longest
         self.opened: dict[int, OpenSecond] = {}

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from monitor.core import fields
+from monitor.core import fields, measures
 from monitor.core.fields import HOLD_BIN, HOLD_EDGES_S
 from monitor.core.snapshot import ScopeKind, Snapshot, VerdictState
 from monitor.core.standards import Measure
@@ -51,7 +51,6 @@ _RESULTS: Final = {
 _BIN_COUNT: Final = len(HOLD_EDGES_S) + 1
 _SUM: Final = _BIN_COUNT  # the column of the sum; that of the count comes after it
 _HISTOGRAM_COLUMNS: Final = _BIN_COUNT + 2
-_DEFAULT_BAND: Final = 1
 _STATES: Final = tuple(VerdictState)
 
 
@@ -194,7 +193,7 @@ def _disconnect_ratio() -> ArrayFamily:
 
     def values(snapshot: Snapshot, layout: Layout) -> Numbers:
         outer = snapshot.disconnect[::2][:, :, layout.judged_rows]
-        return np.concatenate((snapshot.disconnect[_DEFAULT_BAND].ravel(), outer.ravel()))
+        return np.concatenate((snapshot.disconnect[measures.DEFAULT].ravel(), outer.ravel()))
 
     return float_family(Header(name, "gauge", text), series, values)
 

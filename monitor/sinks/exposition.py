@@ -24,9 +24,6 @@ import numpy.typing as npt
 from monitor.core.snapshot import Scope, ScopeKind, Snapshot
 from monitor.core.window import window_label
 
-TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
 # Samples in one template. The text of a chunk stays below 128 KiB, above which the allocator maps
 # fresh pages for each, which doubles the time of large expositions.
 CHUNK: Final = 1_024

@@ -7,16 +7,13 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from monitor.config.secrets_file import check_private, check_readable
-
-_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +70,6 @@ class MqttSettings:
         assert 0 < self.receive_maximum < 2**16
         assert 0 < self.session_expiry_s < 2**32
         assert self.keepalive_s > 0
-
-
-def parse_url(url: str) -> tuple[str, int, bool]:
-    """Host, port and whether TLS is meant, of `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`.
-
-    Raises:
-        ValueError: It is neither; the message says what is wrong.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"{error}: write mqtt://HOST:PORT or mqtts://HOST:PORT") from None
-    if parts.scheme not in _PORTS:
-        raise ValueError("not an MQTT address: write mqtt://HOST:PORT or mqtts://HOST:PORT")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("credentials do not belong in the address: use username, password_file")
-    if not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ValueError("an MQTT address has a host, a port and nothing else")
-    if port == 0:
-        raise ValueError("port 0 cannot be connected to")
-    return parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "mqtts"
 
 
 def tls_context(settings: MqttSettings) -> ssl.SSLContext:

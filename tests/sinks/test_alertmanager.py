@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from real_parts import Alertmanager, alertmanager, free_port, wait_until_async
+from sink_parts import running
 from snapshots import make_alert
 
 from monitor.core.snapshot import Alert, AlertState
@@ -68,17 +69,6 @@ def sink_to(
         resend_s=resend_s,
         backoff_cap_s=0.3,
     )
-
-
-@asynccontextmanager
-async def running(sink: AlertmanagerSink) -> AsyncIterator[AlertmanagerSink]:
-    task = asyncio.create_task(sink.run())
-    try:
-        yield sink
-    finally:
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
 
 
 async def sent_more(sink: AlertmanagerSink, requests: int) -> None:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from snapshots import make_alert
+from sink_parts import START_MS, firing
 
-from monitor.core.snapshot import Alert, AlertState
+from monitor.core.snapshot import AlertState
 from monitor.core.standards import Measure
 from monitor.sinks.text import (
     annotations,
@@ -19,29 +19,6 @@ from monitor.sinks.text import (
     summary,
     window_words,
 )
-
-START_MS = 1_772_463_600_000
-
-
-def firing(key: str = "a", **changes: object) -> Alert:
-    """Too many disconnects in a queue of the alert's own name."""
-    own = {
-        "key": key,
-        "rule": "too-many-disconnects",
-        "severity": "warning",
-        "scope": f"queue/{key}",
-        "labels": {"organization": "Example", "queue": key},
-        "measure": Measure.DISCONNECT_RATIO,
-        "window_ms": 3_600_000,
-        "breached_ms": START_MS,
-        "fired_ms": START_MS + 300_000,
-        "value": 0.0612,
-        "limit": 0.05,
-        "numerator": 60,
-        "denominator": 980,
-        "clause": "42 CFR 422.111(h)(1)(ii)(D)",
-    }
-    return make_alert(**(own | changes))
 
 
 @given(st.integers(0, 10**9), st.integers(0, 3))

@@ -6,49 +6,25 @@ import hmac
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
 from hook_receiver import Receiver, Request
 from real_parts import wait_until_async
-from snapshots import make_alert
+from sink_parts import START_MS, firing, running
 
 from monitor.core.snapshot import Alert, AlertState
-from monitor.core.standards import Measure
 from monitor.sinks.delivery import SessionOptions
 from monitor.sinks.webhook import WebhookSink
 
 WITHIN_S = 20.0
 SECRET = "correct horse"
-START_MS = 1_772_463_600_000
 
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000  # noqa: TID251 (a real receiver lives in wall time)
-
-
-def firing(key: str = "a", **changes: object) -> Alert:
-    """Too many disconnects in a queue of the alert's own name."""
-    own = {
-        "key": key,
-        "rule": "too-many-disconnects",
-        "severity": "warning",
-        "scope": f"queue/{key}",
-        "labels": {"organization": "Example", "queue": key},
-        "measure": Measure.DISCONNECT_RATIO,
-        "window_ms": 3_600_000,
-        "breached_ms": START_MS,
-        "fired_ms": START_MS + 300_000,
-        "value": 0.0612,
-        "limit": 0.05,
-        "numerator": 60,
-        "denominator": 980,
-        "clause": "42 CFR 422.111(h)(1)(ii)(D)",
-    }
-    return make_alert(**(own | changes))
 
 
 def resolved(key: str = "a") -> Alert:
@@ -90,17 +66,6 @@ def sink_to(
         waiting_max=waiting_max,
         backoff_cap_s=0.1,
     )
-
-
-@asynccontextmanager
-async def running(sink: WebhookSink) -> AsyncIterator[WebhookSink]:
-    task = asyncio.create_task(sink.run())
-    try:
-        yield sink
-    finally:
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
 
 
 async def quiet(sink: WebhookSink) -> None:
