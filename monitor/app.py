@@ -23,14 +23,19 @@ from monitor.config.secrets_file import SecretError
 from monitor.core import checkpoint
 from monitor.core.daemon import DaemonView
 from monitor.core.engine import Engine
+from monitor.core.live_calls import LiveCall, waiting_calls
 from monitor.core.plan import SECOND_MS
 from monitor.core.snapshot import Alert, AlertState, Snapshot, Verdict
+from monitor.formats.pseudonyms import Pseudonyms
+from monitor.garbage import calm_collector
 from monitor.recovery import recover
 from monitor.runner import Changed, Runner
 from monitor.sinks.prometheus import Exposition
 from monitor.sources.inbox import Inbox
 from monitor.sources.mqtt import MqttSource, SourceStatus
+from monitor.sources.push import PushIntake
 from monitor.store.store import Store
+from monitor.web.calls import CallsPage
 from monitor.web.server import WebServer
 
 _LOG = logging.getLogger(__name__)
@@ -61,6 +66,7 @@ class App:
         self._store: Store
         self._web: WebServer
         self._inbox = Inbox()
+        self._intake = PushIntake(self._inbox, self._closed_to_events)
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -90,8 +96,15 @@ class App:
                 verdicts_of=self._verdicts_of,
                 readiness=self.unreadiness,
                 reload=self.reload,
+                extra_routes=(
+                    CallsPage(
+                        self._waiting_calls, self._clock.now_ms, Pseudonyms(self._key)
+                    ).route,
+                ),
+                guarded_routes=(self._intake.route,),
             )
             self._assembly = self._assemble(config, config)
+            self._intake.configure(self._assembly.pushes)
             recovered = await recover(self._assembly.plan, self._store, self._clock.now_ms())
             self._clock.not_before(max(0, recovered.engine.ring.closed_s * SECOND_MS))
             self._runner = Runner(
@@ -104,6 +117,7 @@ class App:
                 config_hash=self._assembly.config_hash,
                 publish=self._publish,
             )
+            calm_collector()
             await self._web.start()
             stack.push_async_callback(self._web.stop)
             self._is_started = True
@@ -131,6 +145,7 @@ class App:
             raise _first(group) from None
         finally:
             await self._runner.stop()
+            self._intake.close()
 
     # -- reload -------------------------------------------------------------------------------
 
@@ -160,6 +175,7 @@ class App:
                 if _at(before.config, name) != _at(config, name):
                     _LOG.warning("%s has changed: that takes effect at the next start", name)
             assembly = self._assemble(config, before.config)
+            identity = await self._web.read_identity()
         except ConfigError as error:
             return [str(fault) for fault in error.faults]
         except (SecretError, ssl.SSLError) as error:
@@ -180,6 +196,8 @@ class App:
 
         await self._runner.change(make)
         self._assembly = assembly
+        self._web.assume(identity)
+        self._intake.configure(assembly.pushes)
         await self._swap_tasks(before)
         for sink in assembly.sinks:
             sink.publish((*self._runner.engine.alert_book.alerts(), *ended))
@@ -255,9 +273,11 @@ class App:
             sources_up={
                 name: status.connected and runner.adapters.get(name, True)
                 for name, status in statuses.items()
-            },
-            messages={name: runner.messages[name] for name in statuses},
-            quarantined=dict(runner.quarantined),
+            }
+            # There is no connection to have: who wants to send can, as long as this is read.
+            | dict.fromkeys(self._intake.names, True),  # noqa: FBT003 (a value)
+            messages={name: runner.messages[name] for name in (*statuses, *self._intake.names)},
+            quarantined=dict(runner.quarantined + self._intake.refused),
             connects={name: status.connects_total for name, status in statuses.items()},
             sessions_forgotten={
                 name: status.sessions_lost_total for name, status in statuses.items()
@@ -290,6 +310,18 @@ class App:
                 why = source.status.last_error or "connecting"
                 reasons.append(f"source {name} is not connected: {why}")
         return reasons
+
+    def _closed_to_events(self) -> str | None:
+        """Why no event can be taken now; None when it can."""
+        if self._stop.is_set():
+            return "the daemon ends"
+        if not self._is_started:
+            return "the daemon is starting"
+        return "the store cannot be written" if self._store.status.failing else None
+
+    def _waiting_calls(self, scope: str, limit: int) -> list[LiveCall] | None:
+        engine = self._runner.engine
+        return waiting_calls(engine.table, engine.waiting, scope, limit)
 
     def _verdicts_of(self, snapshot: Snapshot, row: int) -> Sequence[Verdict]:
         return self._runner.engine.judge.explain(snapshot, row)

@@ -106,7 +106,7 @@ class Books:
         plus = (find(second) or self._open(second)).plus
         plus.append(base + fields.OFFERED)
         plus.append(base + fields.CALLS_ASSIGNED)
-        call.assigned, call.assigned_ms, call.assigned_row = True, at_ms, row
+        call.assigned_ms, call.assigned_row = at_ms, row
         second = (at_ms + visit.threshold_ms) // 1000
         (find(second) or self._open(second)).plus.append(base + fields.LATE)
         made_ms = call.started_ms
@@ -244,11 +244,11 @@ class Books:
 
         Unlike `made` this waits until the queue is known, so that a counter never goes down.
         """
-        if call.assigned:
-            if call.assigned_row == row:
-                return
+        if call.assigned_row == row:
+            return
+        if call.assigned_row != UNKNOWN:
             self.cell(call.assigned_ms, call.assigned_row, fields.CALLS_ASSIGNED, UNBOOK)
-        call.assigned, call.assigned_ms, call.assigned_row = True, at_ms, row
+        call.assigned_ms, call.assigned_row = at_ms, row
         self.cell(at_ms, row, fields.CALLS_ASSIGNED, BOOK)
 
     def cell(self, at_ms: int, row: int, field: int, sign: int) -> None:

@@ -1,9 +1,10 @@
 """A checkpoint: the engine's whole state as bytes, and back.
 
 A restart must go on as if nothing had happened, so everything that can influence a later figure is
-in here: open calls, remembered calls, all blocks of the windows, alerts, counters. Rows and windows
-are stored by name. So a checkpoint survives a change of the configuration: a queue that is no
-longer configured goes on as `unconfigured`, a new window is summed from the blocks.
+in here: open calls, remembered calls, all blocks of the windows, what is booked for intervals and
+not closed yet, alerts, counters. Rows and windows are stored by name. So a checkpoint survives a
+change of the configuration: a queue that is no longer configured goes on as `unconfigured`, a new
+window is summed from the blocks.
 
 The blocks, by far the largest part, never change once they are made. They are handed out as a
 callable that encodes them later, on another thread; all the rest is encoded at once.
@@ -11,7 +12,7 @@ callable that encodes them later, on another thread; all the rest is encoded at 
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -24,16 +25,18 @@ from monitor.core.block import Block, OpenSecond
 from monitor.core.calls import UNKNOWN, Call, visits_of
 from monitor.core.engine import Engine, SourceState
 from monitor.core.fields import FIELD_COUNT, FIELDS
+from monitor.core.intervals import Part, merged
 from monitor.core.plan import Plan
 from monitor.core.ring import RingState
 from monitor.core.snapshot import IntArray, ScopeKind
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _QUEUE: Final = "queue/"
 
 Parts = Mapping[str, bytes | Callable[[], bytes]]
 _Lists = tuple[list[int], list[int], list[int], list[int]]
 _Packed = tuple[int, list[tuple[str, bytes]]]
+_PackedIntervals = tuple[int, list[tuple[int, bytes, bytes]]]
 
 
 class CheckpointError(Exception):
@@ -61,6 +64,7 @@ class _State(msgspec.Struct):
 def take(engine: Engine) -> Parts:
     """The state of `engine` as named parts; callables may be called on another thread."""
     ring, rows = engine.ring.state(), engine.table.direct_count
+    interval, parts = engine.intervals.state()
     calls = list(engine.tracker.register.calls())
     index_of = {id(call): index for index, call in enumerate(calls)}
     state = _State(
@@ -87,6 +91,7 @@ def take(engine: Engine) -> Parts:
         "shown": engine.shown_lifetime[:rows].tobytes(),
         "seconds": lambda: _pack(ring.seconds),
         "minutes": lambda: _pack(ring.minutes),
+        "intervals": lambda: _pack_intervals(interval, parts),
     }
 
 
@@ -126,16 +131,18 @@ def _restored(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
             amended=_moved_lists(state.amended, mapping),
         )
     )
+    interval, summed = _unpack_intervals(parts["intervals"], len(state.rows))
+    engine.intervals.restore(
+        interval, {key: _moved_part(part, mapping) for key, part in summed.items()}
+    )
     engine.shown_lifetime = _moved(arrays["shown"].reshape(old_shape), mapping, rows)
     for call in state.calls:
-        call.made_row = int(mapping[call.made_row])
-        call.assigned_row = int(mapping[call.assigned_row])
-        if call.line_row != UNKNOWN:
-            call.line_row = int(mapping[call.line_row])
+        call.made_row = _moved_row(call.made_row, mapping)
+        call.assigned_row = _moved_row(call.assigned_row, mapping)
+        call.line_row = _moved_row(call.line_row, mapping)
         for visit in visits_of(call):
-            visit.row = int(mapping[visit.row])
-            if visit.site_row != UNKNOWN:
-                visit.site_row = int(mapping[visit.site_row])
+            visit.row = _moved_row(visit.row, mapping)
+            visit.site_row = _moved_row(visit.site_row, mapping)
     engine.tracker.restore(state.calls, [state.calls[index] for index in state.ended])
     engine.alert_book.restore(state.alerts)
     engine.agents.restore(state.agents)
@@ -172,6 +179,10 @@ def _row_mapping(engine: Engine, names: list[str]) -> npt.NDArray[np.int64]:
         else:
             mapping.append(across.get(name, UNKNOWN))
     return np.array(mapping, dtype=np.int64)
+
+
+def _moved_row(row: int, mapping: npt.NDArray[np.int64]) -> int:
+    return UNKNOWN if row == UNKNOWN else int(mapping[row])
 
 
 def _moved(old: IntArray, mapping: npt.NDArray[np.int64], rows: int) -> IntArray:
@@ -243,3 +254,30 @@ def _unpack(body: bytes) -> dict[int, Block]:
             raise ValueError("a block is torn")
         found[key] = (one, two, three, four)
     return found
+
+
+def _moved_part(part: Part, mapping: npt.NDArray[np.int64]) -> Part:
+    row, field = np.divmod(part[0], FIELD_COUNT)
+    target = mapping[row]
+    kept = target != UNKNOWN
+    return target[kept] * FIELD_COUNT + field[kept], part[1][kept]
+
+
+def _pack_intervals(interval: int, parts: Mapping[int, Sequence[Part]]) -> bytes:
+    summed = [(key, *merged(held)) for key, held in parts.items()]
+    packed: _PackedIntervals = (
+        interval,
+        [(key, cells.tobytes(), amounts.tobytes()) for key, cells, amounts in summed],
+    )
+    return msgspec.msgpack.encode(packed)
+
+
+def _unpack_intervals(body: bytes, rows: int) -> tuple[int, dict[int, Part]]:
+    interval, packed = msgspec.msgpack.decode(body, type=_PackedIntervals)
+    found: dict[int, Part] = {}
+    for key, *data in packed:
+        cells, amounts = (np.frombuffer(part, dtype=np.int64) for part in data)
+        if cells.size != amounts.size or not ((cells >= 0) & (cells < rows * FIELD_COUNT)).all():
+            raise ValueError("an interval is torn")
+        found[key] = cells, amounts
+    return interval, found

@@ -23,10 +23,12 @@ from monitor.core import measures
 from monitor.core.agents import AgentRoster
 from monitor.core.alerts import AlertBook
 from monitor.core.booking import Books
-from monitor.core.calls import UNKNOWN, Call
+from monitor.core.calls import UNKNOWN
 from monitor.core.events import Event
-from monitor.core.lifecycle import KIND_OF_TYPE
+from monitor.core.intervals import IntervalBook
+from monitor.core.lifecycle import KIND_OF_TYPE, STARTED
 from monitor.core.plan import HOUR_MS, SECOND_MS, Plan
+from monitor.core.register import SourceCalls
 from monitor.core.ring import WindowRing
 from monitor.core.scopes import ScopeTable
 from monitor.core.snapshot import Alert, IntArray, Snapshot, SourceView
@@ -42,7 +44,6 @@ _SOURCES_KEPT: Final = 1_000
 _IGNORED: Final = frozenset(
     (types.INTERPRETER_REQUESTED, types.INTERPRETER_CONNECTED, types.TTY_CONNECTED)
 )
-
 
 # Where the events of a queue, or of a queue at a site, are counted.
 Places = dict[str | tuple[str, str], Place]
@@ -82,7 +83,8 @@ class Engine:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.table = ScopeTable(plan)
-        self.ring = WindowRing(plan.windows_ms, self.table.direct_count)
+        self.intervals = IntervalBook(self.table, plan.short_abandon_ms)
+        self.ring = WindowRing(plan.windows_ms, self.table.direct_count, self.intervals.arrive)
         self.waiting = WaitingRoom(self.table.direct_count)
         self.discards: Counter[str] = Counter()
         self.tracker = CallTracker(
@@ -113,14 +115,14 @@ class Engine:
             batch: In order of receipt.
             now_ms: When they were received, not before the last tick.
         """
-        tracker, discards = self.tracker, self.discards
+        tracker, discards, kind_of = self.tracker, self.discards, KIND_OF_TYPE.get
         places: Places = {}
         unconfigured = self.table.unconfigured
         oldest_ms = now_ms - self.plan.limits.past_ms
         ahead_ms = now_ms + self.plan.limits.skew_ms
         name: str | None = None
         source, newest_ms, accepted = SourceState(), UNKNOWN, 0
-        calls: dict[str, Call] = {}
+        calls = SourceCalls("")
         for event in batch:
             if event.source != name:
                 source.add(accepted, newest_ms)
@@ -133,28 +135,29 @@ class Engine:
                 places = self._places.setdefault(name, {})
             at_ms = event.at_ms
             if not oldest_ms <= at_ms <= ahead_ms:
-                if not now_ms < at_ms <= now_ms + _DAY_MS:
-                    discards["bad_time"] += 1
+                if not self._is_ahead(at_ms, now_ms):
                     continue
-                discards["skewed"] += 1
                 at_ms = now_ms
             accepted += 1
             newest_ms = max(newest_ms, at_ms)
             if event.seq is not None:
                 self._check_sequence(source, event.seq)
-            kind = KIND_OF_TYPE.get(event.type)
+            kind = kind_of(event.type)
             queue = event.queue
             if kind is None:
-                self._other(event, calls, at_ms, now_ms)
+                self._other(event, at_ms, now_ms)
             elif event.call_id is None:
                 discards["no_call_id"] += 1
+            elif kind == STARTED:
+                dnis = event.dnis
+                line_row = UNKNOWN if dnis is None else self.table.dialled_row(dnis)
+                tracker.start(event, calls, at_ms, now_ms, line_row)
             elif queue is None:
                 self._without_queue(kind, event, calls, at_ms, now_ms)
             else:
                 site = event.site
-                place = places.get(queue if site is None else (queue, site))
-                if place is None:
-                    place = self._find_place(name, queue, site)
+                key = queue if site is None else (queue, site)
+                place = places.get(key) or self._find_place(name, queue, site)
                 if place[0] == unconfigured:
                     discards["unknown_queue"] += 1
                 tracker.visit(kind, event, calls, at_ms, now_ms, place)
@@ -182,6 +185,7 @@ class Engine:
         self._refresh()
         self.tracker.expire(now_ms)
         changed = self.ring.advance(now_ms // SECOND_MS) or not self._is_judged
+        self.intervals.tick(now_ms)
         self._is_judged = True
         if not self.plan.rules or not (changed or not self.alert_book.is_idle):
             return []
@@ -200,11 +204,10 @@ class Engine:
             return 0
         if not self.alert_book.is_idle or self.ring.opened:
             return (closed_s + 1) * SECOND_MS
-        changes = self.ring.next_change_s()
-        due_ms = self.tracker.register.next_due_ms()
-        found = [] if changes is None else [changes * SECOND_MS]
-        if due_ms is not None:
-            found.append(-(-due_ms // SECOND_MS) * SECOND_MS)
+        changes_s = self.ring.next_change_s()
+        found = [] if changes_s is None else [changes_s * SECOND_MS]
+        others = (self.tracker.register.next_due_ms(), self.intervals.next_close_ms())
+        found += [-(-due_ms // SECOND_MS) * SECOND_MS for due_ms in others if due_ms is not None]
         return max((closed_s + 1) * SECOND_MS, min(found, default=2**62))
 
     def advance(self, until_ms: int) -> Iterator[tuple[int, list[Alert]]]:
@@ -336,6 +339,12 @@ class Engine:
             state = self.sources[name] = SourceState()
         return state
 
+    def _is_ahead(self, at_ms: int, now_ms: int) -> bool:
+        """Whether an instant out of bounds is of a clock that is ahead; counted either way."""
+        is_ahead = now_ms < at_ms <= now_ms + _DAY_MS
+        self.discards["skewed" if is_ahead else "bad_time"] += 1
+        return is_ahead
+
     def _check_sequence(self, source: SourceState, seq: int) -> None:
         if seq > source.last_seq:
             if source.last_seq != UNKNOWN:
@@ -346,7 +355,7 @@ class Engine:
         name = self.plan.aliases.get(source, {}).get(queue, queue)
         row = self.admit(name)
         site_row = UNKNOWN if site is None else self.table.site_row(site)
-        place = (row, site_row, self.table.thresholds_ms[row])
+        place = (row, site_row, self.table.thresholds_ms[row], queue)
         places = self._places.setdefault(source, {})
         if len(places) < _PLACES_KEPT:
             places[queue if site is None else (queue, site)] = place
@@ -370,23 +379,17 @@ class Engine:
             self.alert_book.refresh()
 
     def _without_queue(
-        self, kind: int, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int
+        self, kind: int, event: Event, calls: SourceCalls, at_ms: int, now_ms: int
     ) -> None:
         if event.type in (types.CALL_QUEUED, types.CALL_ANSWERED):
             self.discards["no_queue"] += 1
         else:
             self.tracker.end_without_queue(kind, event, calls, at_ms, now_ms)
 
-    def _other(self, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int) -> None:
-        """Everything that is not about a visit to a queue."""
+    def _other(self, event: Event, at_ms: int, now_ms: int) -> None:
+        """Everything that is not about a call."""
         kind = event.type
-        if kind == types.CALL_STARTED:
-            if event.call_id is None:
-                self.discards["no_call_id"] += 1
-            else:
-                line_row = self.table.dialled_row(event.dnis)
-                self.tracker.start(event, calls, at_ms, now_ms, line_row)
-        elif kind == types.AGENT_STATE:
+        if kind == types.AGENT_STATE:
             self.agents.apply(event)
         elif kind == types.SOURCE_RESET:
             self.tracker.reset(event.source, at_ms, now_ms)

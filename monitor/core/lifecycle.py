@@ -127,7 +127,11 @@ TRANSITIONS: Final[dict[Stage, dict[Kind, tuple[Stage, Action]]]] = {
     },
 }
 
+# What happens to the call before any visit: not a kind of the table.
+STARTED: Final = -1
+
 KIND_OF_TYPE: Final = {
+    events.CALL_STARTED: STARTED,
     events.CALL_QUEUED: int(Kind.QUEUED),
     events.CALL_ANSWERED: int(Kind.ANSWERED),
     events.CALL_ABANDONED: int(Kind.ABANDONED),

@@ -8,6 +8,7 @@ Pure: no I/O, no clock.
 
 from dataclasses import dataclass, field
 
+from monitor.core.calendar import ALWAYS, Calendar
 from monitor.core.standards import Measure, Standard
 
 SECOND_MS = 1_000
@@ -26,6 +27,7 @@ class LinePlan:
         standard: What the line is held to.
         shared: Whether its queues also serve other contracts.
         dnis: Numbers dialled to reach it; a call that reached no queue is assigned by them.
+        hours: When it has to be open.
     """
 
     name: str
@@ -34,6 +36,7 @@ class LinePlan:
     standard: Standard
     shared: bool = False
     dnis: tuple[str, ...] = ()
+    hours: Calendar = ALWAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ subtracted there. The sums equal a recount always.
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +36,7 @@ _HOUR_S: Final = HOUR_MS // SECOND_MS
 _MINUTE_S: Final = 60
 # A second that is still amended from time to time is not worth a new block each time.
 _AMENDED_FOR_S: Final = 300
+_QUARTER_S: Final = 15 * _MINUTE_S
 
 
 @dataclass(slots=True)
@@ -60,6 +61,8 @@ class WindowRing:
     Args:
         windows_ms: Lengths, ms; multiples of 1 s up to 1 h, of 1 min beyond.
         rows: Direct rows at the start; `grow` adds more.
+        closing: Told of all additions as they are closed: a block, and a second (epoch s) of the
+            quarter of an hour in which all of it happened.
 
     Attributes:
         opened: Additions since the last tick, by second (epoch s): to seconds that are open, that
@@ -70,8 +73,14 @@ class WindowRing:
         beyond: Seconds with additions that came after they had left every window.
     """
 
-    def __init__(self, windows_ms: tuple[int, ...], rows: int) -> None:
+    def __init__(
+        self,
+        windows_ms: tuple[int, ...],
+        rows: int,
+        closing: Callable[[int, Block], None] = lambda _second, _block: None,
+    ) -> None:
         self.windows_s = tuple(window // SECOND_MS for window in windows_ms)
+        self._closing = closing
         longest = max(self.windows_s)
         self._minute_span = longest if longest > _HOUR_S else 0
         self._second_span = _HOUR_S if self._minute_span else longest
@@ -110,20 +119,25 @@ class WindowRing:
         changed |= self._expire_minutes(from_s, to_s)
         self.closed_s = to_s
         due = sorted(second for second in self.opened if second < to_s)
-        amendments = OpenSecond()
+        amendments: dict[int, OpenSecond] = {}
         recent_s = to_s - min(self.windows_s)
         for second in due:
             opened = self.opened.pop(second)
             if second >= from_s:
                 self._close(second, opened)
             elif second >= recent_s:
-                amendments.extend(opened)
+                quarter_s = second // _QUARTER_S * _QUARTER_S
+                amendments.setdefault(quarter_s, OpenSecond()).extend(opened)
                 self._amend(second, opened)
             else:
-                self._count(second, blocks.close(opened, self.lifetime.size))
+                block = blocks.close(opened, self.lifetime.size)
+                self._closing(second, block)
+                self._count(second, block)
                 self._amend(second, opened)
-        if amendments.plus or amendments.minus or amendments.cells:
-            self._count(to_s - 1, blocks.close(amendments, self.lifetime.size))
+        for quarter_s, opened in amendments.items():
+            block = blocks.close(opened, self.lifetime.size)
+            self._closing(quarter_s, block)
+            self._count(to_s - 1, block)
         return changed or bool(due)
 
     def next_change_s(self) -> int | None:
@@ -193,6 +207,7 @@ class WindowRing:
 
     def _close(self, second: int, opened: OpenSecond) -> None:
         block = blocks.close(opened, self.lifetime.size)
+        self._closing(second, block)
         self._count(second, block)
         self._keep(second, block)
 

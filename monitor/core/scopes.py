@@ -19,15 +19,13 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.core.hierarchy import Hierarchy, Rows
 from monitor.core.plan import ContractPlan, LinePlan, Plan
 from monitor.core.snapshot import IntArray, Scope, ScopeKind
 from monitor.core.standards import DEFAULT_THRESHOLD_MS, Measure, Standard
 
 UNCONFIGURED: Final = "unconfigured"
-
-_Rows = npt.NDArray[np.intp] | slice
 
 
 def threshold_ms(standard: Standard) -> int:
@@ -61,7 +59,7 @@ class ScopeTable:
         self._direct: dict[str, int] = {}
         self._members: list[list[int]] = []
         self._row_of: dict[str, int] = {}  # upper rows
-        self._below: list[tuple[int, _Rows]] | None = None
+        self._hierarchy: Hierarchy | None = None
         # Lines by the queues that they name, and by the patterns that they admit.
         self._naming: dict[str, list[int]] = {}
         self._admitting: list[tuple[str, int]] = []
@@ -128,15 +126,7 @@ class ScopeTable:
         Returns:
             Shape (..., rows, fields), int64.
         """
-        rows = len(self.scopes)
-        direct = direct[..., : self.direct_count, :]
-        known = self.upper + direct.shape[-2]
-        rolled = np.empty((*direct.shape[:-2], rows, direct.shape[-1]), dtype=np.int64)
-        rolled[..., self.upper : known, :] = direct
-        rolled[..., known:, :] = 0
-        for row, below in self._rows_below():
-            rolled[..., row, :] = rolled[..., below, :].sum(axis=-2)
-        return rolled
+        return self.hierarchy().roll_up(direct)
 
     def highest(self, direct: IntArray) -> IntArray:
         """The highest of the direct rows below every row; -1 for rows with none.
@@ -148,21 +138,25 @@ class ScopeTable:
             Shape (rows,), int64.
         """
         found = np.concatenate((np.full(self.upper, -1, dtype=np.int64), direct))
-        for row, below in self._rows_below():
+        for row, below in self.hierarchy().below:
             found[row] = found[below].max(initial=-1)
         return found
 
-    def _rows_below(self) -> list[tuple[int, _Rows]]:
-        """For every upper row, the lowest level first, the rows that add up to it.
+    def hierarchy(self) -> Hierarchy:
+        """The rows and their sums as they are now; the same object until a row is added.
 
-        Those are the rows of the level below where no queue would count twice, which spares most of
-        the work, and else the queues themselves.
+        A row adds up rows of the level below where no queue would count twice, which spares most
+        of the work, and else the queues themselves.
         """
-        if self._below is None:
-            self._below = [
-                (row, _as_slice(self._parts(row))) for row in reversed(range(self.upper))
-            ]
-        return self._below
+        if self._hierarchy is None:
+            self._hierarchy = Hierarchy(
+                names=tuple(scope.name for scope in self.scopes),
+                upper=self.upper,
+                below=tuple(
+                    (row, _as_slice(self._parts(row))) for row in reversed(range(self.upper))
+                ),
+            )
+        return self._hierarchy
 
     def _parts(self, row: int) -> list[int]:
         members = set(self._members[row])
@@ -253,7 +247,7 @@ class ScopeTable:
             if len(serving) == 1:
                 labels["line"] = line.name
         pairs = tuple((contract.id, line.name) for contract, line in serving)
-        self._below = None
+        self._hierarchy = None
         direct = self._add_row(ScopeKind.QUEUE, f"queue/{key}", labels, standard, pairs)
         self._direct[key] = direct
         above = {"organization"}
@@ -309,7 +303,7 @@ def _is_pattern(key: str) -> bool:
     return any(character in key for character in "*?[")
 
 
-def _as_slice(rows: list[int]) -> _Rows:
+def _as_slice(rows: list[int]) -> Rows:
     """The same rows, as a slice where they lie side by side: that needs no copy."""
     if rows and rows == list(range(rows[0], rows[-1] + 1)):
         return slice(rows[0], rows[-1] + 1)

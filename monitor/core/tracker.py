@@ -12,7 +12,6 @@ Pure: no I/O, no clock.
 """
 
 from collections import Counter
-from sys import intern
 
 from monitor.core.booking import UNBOOK, Books
 from monitor.core.calls import UNKNOWN, Call, Visit, entered_ms, visits_of
@@ -33,12 +32,13 @@ from monitor.core.lifecycle import (
     WAITING,
 )
 from monitor.core.plan import Limits
-from monitor.core.register import CallRegister
+from monitor.core.register import CallRegister, SourceCalls
 from monitor.core.visits import ENDED, ENTERED, ENTERED_AND_ENDED, VisitKeeper
 from monitor.core.waiting import WaitingRoom
 
-# Direct row of the queue, direct row of the site or -1, service-level threshold in ms.
-Place = tuple[int, int, int]
+# Direct row of the queue, direct row of the site or -1, service-level threshold in ms, and the key
+# of the queue as the source names it.
+Place = tuple[int, int, int, str]
 
 
 class CallTracker:
@@ -69,12 +69,13 @@ class CallTracker:
         self._steps = self._visits.steps
         self._no_queue = no_queue
         self._discards = discards
+        self._most_open = limits.open_calls
         self.register = CallRegister(limits)
 
     # -- events -------------------------------------------------------------------------------
 
     def start(
-        self, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int, line_row: int
+        self, event: Event, calls: SourceCalls, at_ms: int, now_ms: int, line_row: int
     ) -> None:
         """The call reached the system.
 
@@ -85,24 +86,29 @@ class CallTracker:
             now_ms: When it was received.
             line_row: Direct row of calls to the dialled line that reach no queue, or UNKNOWN.
         """
-        call = self._call(event, calls, now_ms)
+        assert event.call_id is not None
+        call = calls.get(event.call_id)
+        if call is None:
+            call = self._add(event.call_id, calls, now_ms)
+            if line_row == UNKNOWN:
+                call.started_ms = at_ms
+                self._books.quick_start(call)
+                return
+        call.touched_ms = now_ms
         if call.started_ms != UNKNOWN:
             self._discards["duplicate"] += 1
             return
         call.started_ms = at_ms
+        if call.made_ms == UNKNOWN:
+            call.line_row = line_row
         first = _first_visit(call)
-        if first is None and call.made_ms == line_row == UNKNOWN:
-            self._books.quick_start(call)
-        else:
-            if call.made_ms == UNKNOWN:
-                call.line_row = line_row
-            self._books.made(call, self._no_queue if first is None else first.row, at_ms)
+        self._books.made(call, self._no_queue if first is None else first.row, at_ms)
 
     def visit(
         self,
         kind: int,
         event: Event,
-        calls: dict[str, Call],
+        calls: SourceCalls,
         at_ms: int,
         now_ms: int,
         place: Place,
@@ -120,35 +126,36 @@ class CallTracker:
             now_ms: When it was received.
             place: Where it counts.
         """
-        call = calls.get(event.call_id)  # type: ignore[arg-type]
+        assert event.call_id is not None
+        call = calls.get(event.call_id)
         if call is None:
-            call = self._call(event, calls, now_ms)
+            call = self._add(event.call_id, calls, now_ms)
         else:
             call.touched_ms = now_ms
-        visit = call.visit
+        visit, entry = call.visit, event.entry
         if visit is None:
             if (
                 kind == QUEUED
-                and place[1] == call.line_row == UNKNOWN
-                and not (call.ended or call.assigned)
+                and place[1] == call.line_row == call.assigned_row == UNKNOWN
+                and not call.ended
             ):
                 self._quick_enter(call, event, at_ms, place)
                 return
-        elif call.older is None and visit.site_row == UNKNOWN and visit.queue == event.queue:
+        elif (
+            call.older is None
+            and visit.site_row == UNKNOWN
+            and visit.queue == event.queue
+            and (entry is None or entry == visit.entry)
+        ):
             stage = visit.stage
             if stage == TALKING:
-                if (
-                    kind == COMPLETED
-                    and event.entry in (None, visit.entry)
-                    and event.wait_ms is None
-                    and visit.queued_ms != UNKNOWN
-                ):
+                if kind == COMPLETED and event.wait_ms is None and visit.queued_ms != UNKNOWN:
                     visit.stage, visit.end = FINISHED, COMPLETED
                     visit.ended_ms, visit.ended_ts = at_ms, event.at_ms
                     self._books.quick_complete(visit)
                     self.register.close(call, now_ms)
                     return
-            elif stage == WAITING and kind == ANSWERED and event.entry in (None, visit.entry):
+            elif stage == WAITING and kind == ANSWERED:
                 wait_ms = event.wait_ms
                 if wait_ms is not None:
                     visit.wait_given = True
@@ -163,14 +170,14 @@ class CallTracker:
         self._visit(kind, call, event, at_ms, now_ms, place)
 
     def _quick_enter(self, call: Call, event: Event, at_ms: int, place: Place) -> None:
-        assert event.queue is not None
-        queue, at_ts = intern(event.queue), event.at_ms
-        visit = Visit(
-            queue, event.entry or 1, place[0], UNKNOWN, place[2], at_ms, WAITING, at_ms, at_ts
-        )
-        call.visit = visit
+        row, site_row, threshold_ms, queue = place
+        entry = event.entry or 1
+        call.visit = visit = Visit(
+            queue, row, site_row, threshold_ms, call.call_id, entry,
+            at_ms, WAITING, at_ms, event.at_ms,
+        )  # fmt: skip
         self._books.quick_enter(call, visit)
-        self._waiting.enter(call, visit)
+        self._waiting.enter(visit)
 
     def _visit(
         self, kind: int, call: Call, event: Event, at_ms: int, now_ms: int, place: Place
@@ -198,7 +205,7 @@ class CallTracker:
         self._act(kind, call, visit, event, at_ms, now_ms)
 
     def end_without_queue(
-        self, kind: int, event: Event, calls: dict[str, Call], at_ms: int, now_ms: int
+        self, kind: int, event: Event, calls: SourceCalls, at_ms: int, now_ms: int
     ) -> None:
         """An end that names no queue: that of the open visit, or of a call outside any queue."""
         call = self._call(event, calls, now_ms)
@@ -227,8 +234,12 @@ class CallTracker:
 
     def empty_queue(self, source: str, row: int, at_ms: int, now_ms: int) -> None:
         """The source says that nobody waits in this queue: whoever we still hold there is gone."""
-        for call, visit in tuple(self._waiting.waiting_in(row)):
-            if call.source == source and visit.queued_ts < at_ms:
+        calls = self.register.calls_of(source)
+        for visit in self._waiting.waiting_in(row):
+            call = calls.get(visit.call_id)
+            # Another source may have a call of the same id in this queue.
+            is_here = call is not None and any(visit is one for one in visits_of(call))
+            if call is not None and is_here and visit.queued_ts < at_ms:
                 self._lapse(call, at_ms, now_ms, "gone_from_snapshot")
 
     def expire(self, now_ms: int) -> None:
@@ -244,20 +255,23 @@ class CallTracker:
         for call in self.register.restore(calls, ended):
             for visit in visits_of(call):
                 if visit.stage == WAITING:
-                    self._waiting.enter(call, visit)
+                    self._waiting.enter(visit)
 
     # -- one call -----------------------------------------------------------------------------
 
-    def _call(self, event: Event, calls: dict[str, Call], now_ms: int) -> Call:
-        call_id = event.call_id
-        assert call_id is not None
-        call = calls.get(call_id)
-        if call is not None:
-            call.touched_ms = now_ms
-            return call
-        call = self.register.add(calls, event.source, call_id, now_ms)
-        if self.register.is_full:
-            silent = self.register.longest_silent(call, now_ms)
+    def _call(self, event: Event, calls: SourceCalls, now_ms: int) -> Call:
+        assert event.call_id is not None
+        call = calls.get(event.call_id)
+        if call is None:
+            return self._add(event.call_id, calls, now_ms)
+        call.touched_ms = now_ms
+        return call
+
+    def _add(self, call_id: str, calls: SourceCalls, now_ms: int) -> Call:
+        register = self.register
+        call = register.add(calls, call_id, now_ms)
+        if register.open_count > self._most_open:
+            silent = register.longest_silent(call, now_ms)
             if silent is not None:
                 self._lapse(silent, now_ms, now_ms, "too_many_open_calls")
         return call
@@ -273,8 +287,8 @@ class CallTracker:
         entry: int,
     ) -> None:
         """Begin a visit with whatever event is the first that is seen of it."""
-        assert event.queue is not None
-        visit = Visit(intern(event.queue), entry, place[0], place[1], place[2], at_ms)
+        row, site_row, threshold_ms, queue = place
+        visit = Visit(queue, row, site_row, threshold_ms, call.call_id, entry, at_ms)
         if call.visit is not None:
             call.older = [*(call.older or ()), call.visit]
         call.visit = visit

@@ -124,11 +124,11 @@ class VisitKeeper:
 
     # -- ordinary steps -----------------------------------------------------------------------
 
-    def _enter(self, _kind: int, call: Call, visit: Visit, event: Event, at_ms: int) -> Outcome:
+    def _enter(self, _kind: int, _call: Call, visit: Visit, event: Event, at_ms: int) -> Outcome:
         visit.queued_ms, visit.queued_ts = at_ms, event.at_ms
         visit.stage = WAITING
         self._books.visit(visit, BOOK)
-        self._waiting.enter(call, visit)
+        self._waiting.enter(visit)
         return ENTERED
 
     def _answer(self, _kind: int, _call: Call, visit: Visit, event: Event, at_ms: int) -> Outcome:

@@ -7,17 +7,15 @@ that is kept in order of entry; whoever has left stays in it until the reader co
 Pure: no I/O, no clock.
 """
 
-from bisect import insort
 from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
 
-from monitor.core.calls import UNKNOWN, Call, Visit
+from monitor.core.calls import UNKNOWN, Visit
 from monitor.core.lifecycle import WAITING
 from monitor.core.snapshot import IntArray
 
-_Place = tuple[int, int, Call, Visit]  # queued_ms, serial of the call, and who it is
 _CLEAN_FROM = 64
 
 
@@ -31,8 +29,7 @@ class WaitingRoom:
     def __init__(self, rows: int) -> None:
         self._counts = [0] * rows
         self._queued_sums = [0] * rows
-        self._line_ups: list[deque[_Place]] = [deque() for _ in range(rows)]
-        self.total = 0
+        self._line_ups: list[deque[Visit]] = [deque() for _ in range(rows)]
 
     def grow(self, rows: int) -> None:
         """Have room for `rows` direct rows."""
@@ -41,27 +38,21 @@ class WaitingRoom:
         self._queued_sums += [0] * more
         self._line_ups += [deque() for _ in range(more)]
 
-    def enter(self, call: Call, visit: Visit) -> None:
+    def enter(self, visit: Visit) -> None:
         """The visit begins to wait at its `queued_ms`."""
-        self.total += 1
-        place = (visit.queued_ms, call.serial, call, visit)
-        self._join(visit.row, place)
+        self._join(visit.row, visit)
         if visit.site_row != UNKNOWN:
-            self._join(visit.site_row, place)
+            self._join(visit.site_row, visit)
 
     def leave(self, visit: Visit) -> None:
         """The visit waits no longer; its stage is about to change."""
-        self.total -= 1
         self._part(visit.row, visit.queued_ms)
         if visit.site_row != UNKNOWN:
             self._part(visit.site_row, visit.queued_ms)
-        assert self.total >= 0
 
-    def waiting_in(self, row: int) -> Iterator[tuple[Call, Visit]]:
-        """Calls that wait in a direct row, longest first."""
-        for place in tuple(self._line_ups[row]):
-            if _still_waits(place):
-                yield place[2], place[3]
+    def waiting_in(self, row: int) -> Iterator[Visit]:
+        """Visits that wait in a direct row, longest first."""
+        return filter(_still_waits, tuple(self._line_ups[row]))
 
     def counts(self) -> IntArray:
         """Calls in queue. Shape (direct rows,), int64."""
@@ -81,34 +72,35 @@ class WaitingRoom:
         longest_ms = np.full(counts.size, UNKNOWN, dtype=np.int64)
         for row in counts.nonzero()[0].tolist():
             line_up = self._line_ups[row]
-            while not _still_waits(line_up[0]):
+            while line_up[0].stage != WAITING:
                 line_up.popleft()
-            longest_ms[row] = max(0, at_ms - line_up[0][0])
+            longest_ms[row] = max(0, at_ms - line_up[0].queued_ms)
         return counts, np.maximum(waited_ms, 0), longest_ms
 
-    def _join(self, row: int, place: _Place) -> None:
-        queued_ms = place[0]
+    def _join(self, row: int, visit: Visit) -> None:
+        queued_ms = visit.queued_ms
         self._counts[row] += 1
         self._queued_sums[row] += queued_ms
         line_up = self._line_ups[row]
-        if line_up and line_up[-1][0] > queued_ms:
-            in_order = list(line_up)
-            insort(in_order, place, key=_entry)
-            self._line_ups[row] = deque(in_order)
+        if line_up and line_up[-1].queued_ms > queued_ms:
+            waiting = (*filter(_still_waits, line_up), visit)
+            self._line_ups[row] = deque(sorted(waiting, key=_entry))
         else:
-            line_up.append(place)
+            line_up.append(visit)
 
     def _part(self, row: int, queued_ms: int) -> None:
-        count = self._counts[row] = self._counts[row] - 1
+        counts = self._counts
+        count = counts[row] = counts[row] - 1
+        assert count >= 0
         self._queued_sums[row] -= queued_ms
         line_up = self._line_ups[row]
         if len(line_up) > 2 * count + _CLEAN_FROM:
             self._line_ups[row] = deque(filter(_still_waits, line_up))
 
 
-def _entry(place: _Place) -> tuple[int, int]:
-    return place[0], place[1]
+def _entry(visit: Visit) -> int:
+    return visit.queued_ms
 
 
-def _still_waits(place: _Place) -> bool:
-    return place[3].stage == WAITING
+def _still_waits(visit: Visit) -> bool:
+    return visit.stage == WAITING

@@ -19,6 +19,7 @@ from monitor.core import events as types
 from monitor.core.engine import Engine
 from monitor.core.events import Event
 from monitor.core.plan import SECOND_MS
+from monitor.garbage import calm_collector
 
 BATCH: Final = 1_000
 TARGET: Final = 400_000.0
@@ -95,6 +96,7 @@ def measure(quick: bool) -> list[Figure]:  # noqa: FBT001 (the one argument of e
     for queues in (1_000, 10_000):
         events = decoded(wire_events(count, Load(queues)))
         plan = make_plan(queues)
+        calm_collector()  # as the daemon does when it has been built up
 
         def alone(events: list[Event] = events) -> Spent:
             return drive(Engine(plan).on_events, None, events)  # noqa: B023 (called at once)

@@ -122,7 +122,7 @@ def test_an_end_without_a_queue_ends_the_visit_that_it_overtook(
         engine.on_events([told[index]], BASE_MS + 10_000)
     engine.on_tick(BASE_MS + 60_000)
     assert engine.tracker.register.open_count == 0
-    assert engine.waiting.total == 0
+    assert not engine.waiting.counts().any()
     row = engine.table.queue_row("a")
     found = {
         name: int(engine.ring.lifetime[row, index])

@@ -362,7 +362,7 @@ def test_missing_or_empty_part_is_refused(name: str) -> None:
 
 
 def test_checkpoint_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.core.checkpoint._VERSION", 2)
+    monkeypatch.setattr("monitor.core.checkpoint._VERSION", 1)
     with pytest.raises(CheckpointError, match="another version"):
         restore(plan(Limits()), FILLED)
 

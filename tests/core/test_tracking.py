@@ -29,9 +29,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.core import fields
+from monitor.core.calls import visits_of
 from monitor.core.engine import Engine
 from monitor.core.events import Event
 from monitor.core.fields import FIELDS
+from monitor.core.lifecycle import WAITING
 from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS, Limits
 from monitor.core.snapshot import IntArray
 
@@ -213,11 +215,13 @@ def assert_conserved(engine: Engine) -> None:
     ):
         assert (direct[part] <= direct[whole_of]).all(), part
     assert (total >= 0).all()
-    assert engine.waiting.total == waiting[_queue_rows(engine)].sum()
     made = direct["calls_made"][_queue_rows(engine)].sum()
     calls = list(engine.tracker.register.calls())
+    visits = [visit for call in calls for visit in visits_of(call)]
+    waits = sum(visit.stage == WAITING for visit in visits)
+    assert waits == waiting[_queue_rows(engine)].sum()
     assert made == sum(call.made_ms >= 0 for call in calls)
-    assert direct["calls_assigned"].sum() == sum(call.assigned for call in calls)
+    assert direct["calls_assigned"].sum() == sum(call.assigned_row >= 0 for call in calls)
 
 
 def _queue_rows(engine: Engine) -> list[int]:
