@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from monitor import __version__
@@ -28,14 +29,19 @@ from monitor.core.plan import SECOND_MS
 from monitor.core.snapshot import Alert, AlertState, Snapshot, Verdict
 from monitor.formats.pseudonyms import Pseudonyms
 from monitor.garbage import calm_collector
+from monitor.ledger_keeper import LedgerKeeper
+from monitor.period_reader import PeriodReader
 from monitor.recovery import recover
 from monitor.runner import Changed, Runner
 from monitor.sinks.prometheus import Exposition
 from monitor.sources.inbox import Inbox
 from monitor.sources.mqtt import MqttSource, SourceStatus
 from monitor.sources.push import PushIntake
+from monitor.status_log import StatusLog
 from monitor.store.store import Store
 from monitor.web.calls import CallsPage
+from monitor.web.ledger import LedgerPage
+from monitor.web.periods import PeriodsPage
 from monitor.web.server import WebServer
 
 _LOG = logging.getLogger(__name__)
@@ -64,6 +70,7 @@ class App:
         self._assembly: Assembly
         self._runner: Runner
         self._store: Store
+        self._keeper: LedgerKeeper
         self._web: WebServer
         self._inbox = Inbox()
         self._intake = PushIntake(self._inbox, self._closed_to_events)
@@ -95,16 +102,19 @@ class App:
                 render=Exposition().render_slices,
                 verdicts_of=self._verdicts_of,
                 readiness=self.unreadiness,
-                reload=self.reload,
+                reload=partial(self.reload, "http"),
                 extra_routes=(
-                    CallsPage(
-                        self._waiting_calls, self._clock.now_ms, Pseudonyms(self._key)
+                    CallsPage(self._waiting_calls, self._clock.now_ms, Pseudonyms(self._key)).route,
+                    LedgerPage(lambda: self._store.ledger_head).route,
+                    PeriodsPage(
+                        PeriodReader(self._store, lambda: self._runner).read,
                     ).route,
                 ),
                 guarded_routes=(self._intake.route,),
             )
             self._assembly = self._assemble(config, config)
             self._intake.configure(self._assembly.pushes)
+            self._clock.not_before(self._store.ledger_head.recorded_ms)
             recovered = await recover(self._assembly.plan, self._store, self._clock.now_ms())
             self._clock.not_before(max(0, recovered.engine.ring.closed_s * SECOND_MS))
             self._runner = Runner(
@@ -117,6 +127,9 @@ class App:
                 config_hash=self._assembly.config_hash,
                 publish=self._publish,
             )
+            self._keeper = LedgerKeeper(self._store, self._clock, recovered.alive_ms)
+            await self._keeper.begin(self._assembly.config_hash, self._assembly.settings)
+            self._keeper.attach(self._runner.note, self._runner.adapters)
             calm_collector()
             await self._web.start()
             stack.push_async_callback(self._web.stop)
@@ -133,10 +146,11 @@ class App:
         try:
             async with asyncio.TaskGroup() as self._group:
                 running = self._group.create_task(self._runner.run(), name="runner")
+                looking = self._group.create_task(self._keeper.look(self._sights), name="ledger")
                 self._start_sinks()
                 self._start_sources()
                 await self._stop.wait()
-                for task in (running, *self._tasks.values()):
+                for task in (running, looking, *self._tasks.values()):
                     task.cancel()
         except* asyncio.CancelledError:
             raise
@@ -144,19 +158,23 @@ class App:
             # One part has failed for good; the others were cancelled. Say the cause alone.
             raise _first(group) from None
         finally:
+            self._keeper.ended()
             await self._runner.stop()
             self._intake.close()
 
     # -- reload -------------------------------------------------------------------------------
 
-    async def reload(self) -> Sequence[str]:
+    async def reload(self, who: str = "sighup") -> Sequence[str]:
         """Read the configuration again and go on with it, or change nothing.
+
+        Args:
+            who: What asks for it, for the ledger.
 
         Returns:
             What is wrong with it; nothing when it is in force.
         """
         async with self._reloading:
-            faults = await self._reload()
+            faults = await self._reload(who)
         self._reload_ok = not faults
         if faults:
             _LOG.error("the configuration was not reloaded, the old one stays in force")
@@ -167,7 +185,7 @@ class App:
             _LOG.info("the configuration was reloaded")
         return faults
 
-    async def _reload(self) -> Sequence[str]:
+    async def _reload(self, who: str) -> Sequence[str]:
         before = self._assembly
         try:
             config = await asyncio.to_thread(load, self._config_path)
@@ -196,6 +214,8 @@ class App:
 
         await self._runner.change(make)
         self._assembly = assembly
+        old, new = before.config_hash, assembly.config_hash
+        self._keeper.reloaded(old, new, who, assembly.settings)
         self._web.assume(identity)
         self._intake.configure(assembly.pushes)
         await self._swap_tasks(before)
@@ -236,9 +256,12 @@ class App:
         for name, settings in self._assembly.settings.items():
             task_name = f"source {name}"
             if task_name not in self._tasks:
-                source = MqttSource(name, settings, self._inbox, _StatusLog())
+                source = MqttSource(name, settings, self._inbox, StatusLog(self._keeper.see))
                 self._sources[name] = source
                 self._tasks[task_name] = self._group.create_task(source.run(), name=task_name)
+
+    def _sights(self) -> tuple[Snapshot | None, list[SourceStatus]]:
+        return self.snapshot, [source.status for source in self._sources.values()]
 
     def _start_sinks(self) -> None:
         for sink in self._assembly.sinks:
@@ -262,7 +285,9 @@ class App:
         runner, store = self._runner, self._store.status
         statuses = {name: source.status for name, source in self._sources.items()}
         deliveries: Counter[tuple[str, str]] = Counter()
+        given_up: dict[str, int] = {}
         for sink in self._assembly.sinks:
+            given_up[sink.name] = sum(status.discarded_total for status in sink.statuses)
             for status in sink.statuses:
                 deliveries[sink.name, "sent"] += status.sent_total
                 deliveries[sink.name, "failed"] += status.failed_total
@@ -275,7 +300,7 @@ class App:
                 for name, status in statuses.items()
             }
             # There is no connection to have: who wants to send can, as long as this is read.
-            | dict.fromkeys(self._intake.names, True),  # noqa: FBT003 (a value)
+            | dict.fromkeys(self._intake.names, True),
             messages={name: runner.messages[name] for name in (*statuses, *self._intake.names)},
             quarantined=dict(runner.quarantined + self._intake.refused),
             connects={name: status.connects_total for name, status in statuses.items()},
@@ -288,14 +313,23 @@ class App:
                 for name, status in statuses.items()
                 if status.broker_discarded is not None
             },
+            inbox_discarded={
+                name: status.inbox_discarded_total for name, status in statuses.items()
+            },
             journal_commits=store.commits_total,
             journal_rows=store.rows_total,
             journal_commit_s=None if store.last_commit_ms is None else store.last_commit_ms / 1000,
+            damaged_rows=store.damaged_rows,
+            damaged_checkpoints=store.damaged_checkpoints,
+            ledger_head=self._store.ledger_head,
+            ledger_conflicts=self._store.ledger_conflicts,
+            clock_behind_ledger=bool(self._keeper.unreadiness()),
             reload_ok=self._reload_ok,
             reloaded_ms=self._reloaded_ms,
             tick_s=runner.tick_s,
             loop_lag_s=runner.loop_lag_s,
             deliveries=dict(deliveries),
+            deliveries_discarded=given_up,
         )
 
     def unreadiness(self) -> list[str]:
@@ -303,6 +337,7 @@ class App:
         if not self._is_started:
             return ["starting"]
         reasons = [] if self._runner.snapshot is not None else ["no tick yet"]
+        reasons += self._keeper.unreadiness()
         if self._store.status.failing:
             reasons.append(f"the store cannot be written: {self._store.status.last_error}")
         for name, source in self._sources.items():
@@ -355,20 +390,3 @@ def _at(config: object, path: str) -> object:
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:
     found = group.exceptions[0]
     return _first(found) if isinstance(found, BaseExceptionGroup) else found
-
-
-class _StatusLog:
-    """Says when a source comes and goes, once each."""
-
-    def __init__(self) -> None:
-        self._said: tuple[bool, str | None] = (False, None)
-
-    def __call__(self, status: SourceStatus) -> None:
-        said = (status.connected, status.last_error)
-        if said == self._said:
-            return
-        self._said = said
-        if status.connected:
-            _LOG.info("source %s is connected", status.name)
-        if status.last_error:
-            _LOG.warning("source %s: %s", status.name, status.last_error)

@@ -18,8 +18,8 @@ from monitor.config.alerting import Alertmanager, Channel, Webhook
 from monitor.config.explain import explain
 from monitor.config.model import Config
 from monitor.config.plan import to_plan
-from monitor.config.secrets_file import SecretError, check_private, secret_of
-from monitor.config.sources import Source
+from monitor.config.secrets_file import SecretError, check_private, secret_of, token_of
+from monitor.config.sources import Mqtt, Push
 from monitor.core.plan import SECOND_MS, Plan
 from monitor.formats.normalized import NormalizedDecoder
 from monitor.runner import Keeping
@@ -27,6 +27,7 @@ from monitor.sinks.alertmanager import AlertmanagerSink
 from monitor.sinks.delivery import SessionOptions
 from monitor.sinks.webhook import WebhookSink
 from monitor.sources.mqtt import MqttSettings
+from monitor.sources.push import PushSettings
 from monitor.store.store import Store
 from monitor.web.settings import WebSettings
 
@@ -44,7 +45,8 @@ class Assembly:
         config_hash: Digest of it with all its defaults.
         plan: What the engine watches.
         decoders: One for each source.
-        settings: How each source reaches its broker.
+        settings: How each source that has a broker reaches it.
+        pushes: The sources that send their events to us.
         sinks: One for each channel of alerts.
         keeping: How long things are kept.
     """
@@ -54,6 +56,7 @@ class Assembly:
     plan: Plan
     decoders: Mapping[str, NormalizedDecoder]
     settings: Mapping[str, MqttSettings]
+    pushes: Mapping[str, PushSettings]
     sinks: Sequence[Sink]
     keeping: Keeping
 
@@ -63,7 +66,7 @@ def assemble(config: Config, *, agent_key: bytes, store: Store, clock: Clock, ur
 
     Args:
         config: What the operator wants.
-        agent_key: Secret for the stand-ins of agents' names.
+        agent_key: Secret for stand-ins of agents' names, and of what was refused.
         store: Where deliveries are remembered.
         clock: The engine's time.
         url: Where people reach the status page.
@@ -79,13 +82,23 @@ def assemble(config: Config, *, agent_key: bytes, store: Store, clock: Clock, ur
         decoders={
             source.name: NormalizedDecoder(source.name, agent_key) for source in config.sources
         },
-        settings={source.name: _mqtt_settings(source) for source in config.sources},
+        settings={
+            source.name: _mqtt_settings(source.mqtt)
+            for source in config.sources
+            if source.mqtt is not None
+        },
+        pushes={
+            source.name: _push_settings(source.http)
+            for source in config.sources
+            if source.http is not None
+        },
         sinks=[_sink(channel, store, clock, url) for channel in config.alerts.channels],
         keeping=Keeping(
             checkpoint_every_ms=config.store.checkpoint_every_ms,
             events_ms=config.store.keep_events_ms,
             quarantine_ms=config.store.keep_quarantine_ms,
             alerts_ms=config.store.keep_alerts_ms,
+            calls_ms=config.store.keep_calls_ms,
         ),
     )
 
@@ -124,8 +137,11 @@ def agent_key(database: Path) -> bytes:
     return key
 
 
-def _mqtt_settings(source: Source) -> MqttSettings:
-    mqtt = source.mqtt
+def _push_settings(http: Push) -> PushSettings:
+    return PushSettings(token_of(http.token_file, http.token_env), http.max_unacknowledged_bytes)
+
+
+def _mqtt_settings(mqtt: Mqtt) -> MqttSettings:
     return MqttSettings(
         host=mqtt.host,
         topics=mqtt.topics,
@@ -139,6 +155,8 @@ def _mqtt_settings(source: Source) -> MqttSettings:
         password=secret_of(mqtt.password_file, mqtt.password_env),
         version=mqtt.version,
         receive_maximum=mqtt.receive_maximum,
+        max_unacknowledged_bytes=mqtt.max_unacknowledged_bytes,
+        maximum_packet_size=mqtt.maximum_packet_size,
         session_expiry_s=mqtt.session_expiry_ms // SECOND_MS,
         keepalive_s=mqtt.keepalive_ms // SECOND_MS,
     )

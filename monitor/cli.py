@@ -18,6 +18,7 @@ import typer
 
 from monitor import __version__
 from monitor.app import App
+from monitor.calendar_command import calendar_app
 from monitor.clock import Clock
 from monitor.config.durations import parse as parse_duration
 from monitor.config.explain import explain
@@ -30,8 +31,11 @@ from monitor.core.plan import SECOND_MS
 from monitor.demo import Demo
 from monitor.formats.ordering import in_order
 from monitor.formats.recordings import RecordingError, read_recording
+from monitor.ledger_command import ledger_app
 from monitor.replay import Replay, default_plan
+from monitor.simulate_command import scenario_named, simulate_scenario
 from monitor.simulation.player import Destination, play
+from monitor.simulation.rehearsal import Rehearsal
 from monitor.sources.mqtt import TakenOverError
 from monitor.store.errors import StoreError
 from monitor.terminal import bar, opened, talk, write
@@ -52,6 +56,10 @@ _app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+_app.add_typer(calendar_app, name="calendar")
+_app.command("simulate")(simulate_scenario)
+_app.add_typer(ledger_app, name="ledger")
 
 # The keys of `RECORDING_FORMATS`.
 Format = Literal["anonymous-bank", "normalized"]
@@ -138,18 +146,34 @@ def demo(
         Path | None, typer.Option(help="Play this recording instead of a simulated day.")
     ] = None,
     format_name: FormatOption = "normalized",
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            help="Play this scenario (see simulate --list) from an hour before anything happens."
+        ),
+    ] = None,
 ) -> None:
     """Watch a call center fail: embedded MQTT broker, simulated bad day, daemon, status page."""
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
     played = None if recording is None else (recording, format_name)
-    demonstration = Demo(speed=speed, listen=listen, seed=seed, recording=played)
+    if recording is not None and scenario is not None:
+        raise typer.BadParameter("cannot be given with --recording", param_hint="--scenario")
+    written = None if scenario is None else scenario_named(scenario, "--scenario")
+    rehearsal = None if written is None else Rehearsal(written, seed)
+    demonstration = Demo(
+        speed=speed, listen=listen, seed=seed, recording=played, rehearsal=rehearsal
+    )
 
     def started(url: str) -> None:
         what = "a simulated bad day" if recording is None else str(recording)
+        if written is not None:
+            what = f"the scenario {written.name}, seed {seed},"
         talk.print(f"\n  Playing {what} at {speed:g} times its speed.")
         talk.print(f"  Status page:  [bold]{url}[/bold]")
         talk.print(f"  Metrics:      {url}metrics")
-        if recording is None:
+        if written is not None:
+            talk.print(f"  {written.title}.", markup=False)
+        elif recording is None:
             minutes = 45 / speed
             talk.print(
                 f"  All is well at first; after {minutes:.2g} min half of the agents leave.\n"

@@ -33,6 +33,15 @@ class Clock:
         """Show no instant before `at_ms`: a state that was restored has been there already."""
         self._latest_ms = max(self._latest_ms, at_ms)
 
+    def behind_ms(self) -> int:
+        """By how much this clock would be behind what it has shown, if it could; 0 if it is not.
+
+        More than 0 means that the wall clock was set back, or was wrong when the state was made
+        that was restored; the clock stands still meanwhile.
+        """
+        elapsed = self._read() - self.origin_ms
+        return max(0, self._latest_ms - self.origin_ms - int(elapsed * self.speed))
+
     def wall_now_ms(self) -> int:
         """Now on the wall."""
         return self._read()

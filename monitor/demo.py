@@ -2,7 +2,7 @@
 
 Everything is the real thing but the calls: the broker is a child process, the events go through
 MQTT, the daemon journals them and serves its page. `--recording` plays a file instead of the
-simulated day.
+simulated day, `--scenario` a written one.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from monitor.simulation.bad_day import BAD_DAY_SOURCE, simulate_bad_day
 from monitor.simulation.broker import EmbeddedBroker
 from monitor.simulation.demo_config import demo_config_yaml
 from monitor.simulation.player import Destination, play
+from monitor.simulation.rehearsal import Rehearsal
+from monitor.simulation.status_player import play_statuses
 
 _LATENESS_MS = 60_000
 _BATCH = 50
@@ -51,15 +53,23 @@ class Demo:
         listen: HOST:PORT of the page; port 0 takes a free one.
         seed: Of the first simulated day.
         recording: A file to play instead, with its format; None simulates.
+        rehearsal: A written scenario to play instead.
     """
 
     def __init__(
-        self, *, speed: float, listen: str, seed: int, recording: tuple[Path, str] | None
+        self,
+        *,
+        speed: float,
+        listen: str,
+        seed: int,
+        recording: tuple[Path, str] | None,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         self._clock = Clock(speed)
         self._listen = listen
         self._seed = seed
         self._recording = recording
+        self._rehearsal = rehearsal
         self._app: App | None = None
 
     async def run(self, started: Callable[[str], None]) -> None:
@@ -103,11 +113,30 @@ class Demo:
         assert self._app is not None
         while self._app.unreadiness():  # noqa: ASYNC110 (readiness is asked for, not told)
             await asyncio.sleep(_LOOK_EVERY_S)
-        await play(
-            all_of_them(), destination=Destination.parse(url), clock=self._clock, batch=_BATCH
+        destination = Destination.parse(url)
+        rehearsal = self._rehearsal
+        if rehearsal is None:
+            await play(all_of_them(), destination=destination, clock=self._clock, batch=_BATCH)
+            return
+        await asyncio.gather(
+            play(
+                all_of_them(),
+                destination=destination,
+                clock=self._clock,
+                batch=_BATCH,
+                due_ms=rehearsal.due_ms,
+            ),
+            play_statuses(
+                rehearsal.statuses,
+                destination=destination,
+                clock=self._clock,
+                first_ms=rehearsal.first_ms,
+            ),
         )
 
     def _events(self) -> Iterator[Event]:
+        if self._rehearsal is not None:
+            return self._rehearsal.events()
         if self._recording is None:
             return self._days()
         path, format_name = self._recording
@@ -123,6 +152,8 @@ class Demo:
 
     def _config(self, url: str, directory: str) -> str:
         store = str(Path(directory) / "demo.db")
+        if self._rehearsal is not None:
+            return self._rehearsal.config_yaml(url, self._listen, store)
         if self._recording is None:
             return demo_config_yaml(url, self._listen, store)
         return _RECORDING_CONFIG.format(

@@ -43,6 +43,8 @@ class Recovered:
             time finds the same changes a second time.
         ended: Alerts that are over, and that the engine may no longer hold although somebody was
             told that they fire and not that they ended.
+        alive_ms: When the daemon before this one was last seen to live, as far as the journal and
+            the checkpoint tell, epoch ms; None when there was none.
     """
 
     engine: Engine
@@ -50,6 +52,7 @@ class Recovered:
     alerts: list[tuple[int, Alert]]
     recorded: set[tuple[str, str]]
     ended: list[Alert]
+    alive_ms: int | None
 
 
 async def recover(plan: Plan, store: Store, now_ms: int) -> Recovered:
@@ -81,6 +84,10 @@ async def recover(plan: Plan, store: Store, now_ms: int) -> Recovered:
             continue
         for tick_ms, changed in engine.advance(record.received_ms):
             changes += [(tick_ms, alert) for alert in changed]
+        closed = engine.intervals.take()
+        if closed:
+            # Most of them are stored already; those that are not would be missing for ever.
+            await store.append((), closed=closed)
         try:
             engine.on_events(journal.decode(record.body), record.received_ms)
         except journal.JournalError as fault:
@@ -104,7 +111,8 @@ async def recover(plan: Plan, store: Store, now_ms: int) -> Recovered:
     resumed_ms = max(now_ms, at_ms)
     position = await store.append([JournalRecord(resumed_ms, "", RESUMED, 0, b"")])
     engine.on_resume(resumed_ms)
-    return Recovered(engine, position, fresh, recorded, list(ended.values()))
+    alive_ms = None if at_ms < 0 else at_ms
+    return Recovered(engine, position, fresh, recorded, list(ended.values()), alive_ms)
 
 
 def alert_record(at_ms: int, alert: Alert) -> AlertRecord:

@@ -22,6 +22,8 @@ from monitor.clock import Clock
 from monitor.core import checkpoint
 from monitor.core.engine import Engine
 from monitor.core.events import Event
+from monitor.core.intervals import IntervalOutbox
+from monitor.core.ledger import LedgerEntry
 from monitor.core.plan import HOUR_MS, SECOND_MS
 from monitor.core.snapshot import Alert, AlertState, Snapshot
 from monitor.formats import journal, topics
@@ -37,6 +39,8 @@ _TAKE_MESSAGES = 10_000
 _TAKE_BYTES = 16 * 2**20
 # The loop serves the page and the metrics too: after this long it gives way.
 _SLICE_S = 0.010
+# A tick and a step of a snapshot can take as long themselves, so they are not put together.
+_TICK_SLICE_S = 0.002
 # With a fast clock ticks come faster than anybody can look.
 _SNAPSHOT_EVERY_S = 0.2
 # Alerts wait for the commit of what caused them, but not for a disk that stays full.
@@ -55,12 +59,14 @@ class Keeping:
         events_ms: Journal records.
         quarantine_ms: Records of refused messages.
         alerts_ms: The history of alerts.
+        calls_ms: Intervals.
     """
 
     checkpoint_every_ms: int
     events_ms: int
     quarantine_ms: int
     alerts_ms: int
+    calls_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ class Runner:
         snapshot: The newest view; None before the first tick.
         messages: Messages taken in, by source.
         quarantined: Messages and parts of messages that were refused, by reason.
+        outbox: Closed intervals on their way into the store.
         adapters: What the sources' own status topics say last: whether the adapter is up.
         tick_s: How long the last tick took, with its snapshot.
         loop_lag_s: How late the loop was last.
@@ -125,6 +132,7 @@ class Runner:
         self.messages: Counter[str] = Counter()
         self.quarantined: Counter[str] = Counter()
         self.adapters: dict[str, bool] = {}
+        self.outbox = IntervalOutbox()
         self.tick_s: float | None = None
         self.loop_lag_s: float | None = None
         self._position = recovered.position
@@ -140,6 +148,7 @@ class Runner:
         self._commit: asyncio.Task[int] | None = None
         self._commit_since_s = 0.0
         self._changes = [alert_record(at_ms, alert) for at_ms, alert in recovered.alerts]
+        self._entries: list[LedgerEntry] = []
         self._recorded = recovered.recorded
         self._ended = {alert.key: alert for alert in recovered.ended}
         self._alerts_changed = True
@@ -169,7 +178,7 @@ class Runner:
                 self._apply_change(*self._change)
             self._keep_house()
             batch = await self._take()
-            if batch or self._changes:
+            if batch or self._changes or self._entries or self.outbox.pending:
                 await self._store_and_count(batch)
 
     async def stop(self) -> None:
@@ -177,10 +186,16 @@ class Runner:
         if self._commit is not None:
             await self._commit
             self._acknowledge()
-        if self._changes:
-            await self._store.append((), alerts=self._taken_changes())
+        if self._changes or self._entries or self.outbox.pending:
+            await self._store.append(
+                (), (), *self._taken(), self._clock.now_ms(), self.outbox.hand_over()
+            )
         await self._save()
         await asyncio.gather(*self._background, return_exceptions=True)
+
+    def note(self, entry: LedgerEntry) -> None:
+        """Have an entry appended to the ledger with the next commit."""
+        self._entries.append(entry)
 
     async def change(self, make: Change) -> None:
         """Go on with what `make` gives for the current engine, at once or not at all.
@@ -218,7 +233,10 @@ class Runner:
         self._batch = batch
         self._commit_since_s = self._loop.time()
         self._commit = asyncio.create_task(
-            self._store.append(records, refused, self._taken_changes()), name="journal commit"
+            self._store.append(
+                records, refused, *self._taken(), received_ms, self.outbox.hand_over()
+            ),
+            name="journal commit",
         )
         # The commit begins on its thread before the engine takes this one.
         await asyncio.sleep(0)
@@ -237,7 +255,7 @@ class Runner:
         for message in batch:
             source = message.source
             self.messages[source] += 1
-            topic = topics.parse_topic(message.topic)
+            topic = None if message.topic is None else topics.parse_topic(message.topic)
             if topic is not None and topic.kind == topics.STATUS and topic.source == source:
                 is_up = topics.status_up(message.payload)
                 if is_up is not None:
@@ -252,6 +270,9 @@ class Runner:
             for rejected in decoded.rejected:
                 self.quarantined[rejected.reason] += 1
                 refused.append(QuarantineRecord(received_ms, source, *rejected))
+            if message.receipt is not None:
+                message.receipt.events = len(decoded.events)
+                message.receipt.refused = Counter(part.reason for part in decoded.rejected)
             slice_s = await self._give_way(slice_s)
         return by_source, refused
 
@@ -263,10 +284,10 @@ class Runner:
         self._inbox.acknowledge(self._batch)
         self._batch = []
 
-    async def _give_way(self, since_s: float) -> float:
+    async def _give_way(self, since_s: float, slice_s: float = _SLICE_S) -> float:
         """Let others on the loop run if it was ours for long enough."""
         now_s = self._loop.time()
-        if now_s - since_s < _SLICE_S:
+        if now_s - since_s < slice_s:
             return since_s
         await asyncio.sleep(0)
         lap_s = self._loop.time()
@@ -276,12 +297,13 @@ class Runner:
     # -- time ---------------------------------------------------------------------------------
 
     async def _tick(self, now_ms: int) -> None:
-        begun_s = slice_s = self._loop.time()
+        begun_s = since_s = self._loop.time()
         has_ticked = False
         for tick_ms, changed in self.engine.advance(now_ms):
             has_ticked = True
             self._note(tick_ms, changed)
-            slice_s = await self._give_way(slice_s)
+            since_s = await self._give_way(since_s, _TICK_SLICE_S)
+        self.outbox.add(self.engine.intervals.take())
         self._alerts_changed |= bool(self._changes or self._ended)
         if has_ticked and (
             self.snapshot is None or begun_s - self._snapshot_s >= _SNAPSHOT_EVERY_S
@@ -294,7 +316,7 @@ class Runner:
                 except StopIteration as done:
                     self.snapshot = done.value
                     break
-                slice_s = await self._give_way(slice_s)
+                since_s = await self._give_way(since_s, _TICK_SLICE_S)
             self.tick_s = self._loop.time() - begun_s
 
     def _publish_alerts(self) -> None:
@@ -318,8 +340,8 @@ class Runner:
             if (alert.key, str(alert.state)) not in self._recorded:
                 self._changes.append(alert_record(at_ms, alert))
 
-    def _taken_changes(self) -> list[AlertRecord]:
-        taken, self._changes = self._changes, []
+    def _taken(self) -> tuple[list[AlertRecord], list[LedgerEntry]]:
+        taken, self._changes, self._entries = (self._changes, self._entries), [], []
         return taken
 
     # -- upkeep -------------------------------------------------------------------------------
@@ -342,20 +364,15 @@ class Runner:
         """Save the state and delete what is too old, in the background, when it is time."""
         now_s = self._loop.time()
         keeping = self._keeping
-        if not self._background:
+        # What a state has led to is on the disk before the state is.
+        if not (self._background or self._changes or self._entries or self.outbox.pending):
             if now_s - self._saved_s >= keeping.checkpoint_every_ms / SECOND_MS:
                 self._saved_s = now_s
                 self._spawn(self._save())
             elif now_s - self._pruned_s >= HOUR_MS / SECOND_MS:
                 self._pruned_s = now_s
-                self._spawn(
-                    self._store.prune(
-                        self._clock.now_ms(),
-                        keeping.events_ms,
-                        keeping.quarantine_ms,
-                        keeping.alerts_ms,
-                    )
-                )
+                kept = keeping.events_ms, keeping.quarantine_ms, keeping.alerts_ms, keeping.calls_ms
+                self._spawn(self._store.prune(self._clock.now_ms(), *kept))
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task: asyncio.Task[object] = asyncio.create_task(work)

@@ -8,7 +8,15 @@ from typing import BinaryIO, Final
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from monitor.replay import Record
 
@@ -46,11 +54,24 @@ def write(file: BinaryIO, records: Iterable[Record]) -> None:
 @contextmanager
 def bar(inputs: list[Path]) -> Iterator[Callable[[int], None] | None]:
     """A progress bar over the bytes of the inputs, on a terminal, once it takes a while."""
+    total = sum(path.stat().st_size for path in inputs if path.is_file())
+    with _bar("reading", DownloadColumn(), total) as advance:
+        yield advance
+
+
+@contextmanager
+def count_bar(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar over so many things, on a terminal, once it takes a while."""
+    with _bar(what, MofNCompleteColumn(), total) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(what: str, done: ProgressColumn, total: int) -> Iterator[Callable[[int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    total = sum(path.stat().st_size for path in inputs if path.is_file())
-    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), done, TimeRemainingColumn())
     with Progress(*columns, console=talk, transient=True) as progress:
         task = progress.add_task("", total=total, visible=False)
 

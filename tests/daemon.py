@@ -156,7 +156,7 @@ class Daemon(RealProgram):
         """Put another configuration in place, with this daemon's own store and address."""
         own = {
             "store": {"path": str(self.database_path), **config.get("store", {})},
-            "http": {"listen": f"127.0.0.1:{self._port}"},
+            "http": {"listen": f"127.0.0.1:{self._port}", **config.get("http", {})},
         }
         # JSON is YAML, so no text has to be quoted by hand.
         self.config_path.write_text(json.dumps({**config, **own}, indent=1), encoding="utf-8")

@@ -25,7 +25,7 @@ from real_parts import free_port, mosquitto, wait_until
 
 from monitor import __version__
 
-COMMANDS = ("run", "demo", "check-config", "replay", "publish", "user")
+COMMANDS = ("run", "demo", "check-config", "calendar", "replay", "publish", "user")
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ def _session_misfits(config: Config) -> Iterator[Finding]:
     """Two sessions of one name at one broker throw each other out for ever."""
     seen: dict[tuple[str, int, str], str] = {}
     for at, source in enumerate(config.sources):
+        if source.mqtt is None:
+            continue
         key = (source.mqtt.host, source.mqtt.port, source.mqtt.client_id)
         if key in seen:
             yield (
@@ -46,10 +48,27 @@ def _session_misfits(config: Config) -> Iterator[Finding]:
         seen.setdefault(key, source.name)
 
 
+def _token_misfits(config: Config) -> Iterator[Finding]:
+    """Who shares a token could speak for the other."""
+    seen: dict[tuple[str, object], str] = {}
+    for at, source in enumerate(config.sources):
+        for key in ("token_file", "token_env"):
+            named = getattr(source.http, key, None)
+            if named is None:
+                continue
+            if (key, named) in seen:
+                yield (
+                    ("sources", at, "http", key),
+                    f"is that of source {seen[key, named]}, a token of its own is needed",
+                )
+            seen.setdefault((key, named), source.name)
+
+
 _CHECKS: Final[tuple[tuple[frozenset[str], Callable[[Config], Iterator[Finding]]], ...]] = (
     (frozenset({"standard", "contracts", "queues"}), queue_misfits),
     (frozenset({"contracts", "queues", "sources"}), _alias_misfits),
     (frozenset({"sources"}), _session_misfits),
+    (frozenset({"sources"}), _token_misfits),
     (frozenset({"standard", "windows", "contracts", "queues", "sites", "alerts"}), rule_misfits),
 )
 

@@ -18,6 +18,7 @@ from monitor.config.secrets_file import (
     check_readable,
     read_environment,
     read_secret,
+    token_of,
 )
 from monitor.config.section import Finding, Section
 
@@ -29,9 +30,14 @@ _FILE_CHECKS: dict[str, Callable[[Path], object]] = {
     "key_file": check_private,
     "password_file": read_secret,
     "secret_file": read_secret,
+    "token_file": lambda file: token_of(file, None),
     "users_file": read_secret,
 }
-_VARIABLES = ("password_env", "secret_env")
+_VARIABLE_CHECKS: dict[str, Callable[[str], object]] = {
+    "password_env": read_environment,
+    "secret_env": read_environment,
+    "token_env": lambda variable: token_of(None, variable),
+}
 
 
 def file_faults(config: Config, faulty: frozenset[str]) -> Iterator[Finding]:
@@ -43,16 +49,19 @@ def file_faults(config: Config, faulty: frozenset[str]) -> Iterator[Finding]:
             file: Path | None = getattr(section, key, None)
             if file is not None:
                 yield from _told((*path, key), check, file)
-        for key in _VARIABLES:
+        for key, check_variable in _VARIABLE_CHECKS.items():
             variable: str | None = getattr(section, key, None)
             if variable is not None:
-                yield from _told((*path, key), read_environment, variable)
+                yield from _told((*path, key), check_variable, variable)
 
 
 def _sections(config: Config) -> Iterator[tuple[KeyPath, Section]]:
     """Every section that can name a file."""
     for at, source in enumerate(config.sources):
-        yield ("sources", at, "mqtt"), source.mqtt
+        if source.mqtt is not None:
+            yield ("sources", at, "mqtt"), source.mqtt
+        if source.http is not None:
+            yield ("sources", at, "http"), source.http
     for at, channel in enumerate(config.alerts.channels):
         if channel.alertmanager is not None:
             yield ("alerts", "channels", at, "alertmanager"), channel.alertmanager

@@ -43,6 +43,13 @@ class Hours:
     calendar: str | None = "cms"
     week: tuple[tuple[Span, ...], ...] = ()
 
+    @property
+    def is_always(self) -> bool:
+        """Whether these are all hours, by name or day by day."""
+        return self.calendar == "always" or (
+            self.calendar is None and all(spans == ((0, _DAY_MINUTES),) for spans in self.week)
+        )
+
     def as_written(self) -> str | dict[str, str | list[str]]:
         """What `parse` reads as these hours."""
         if self.calendar is not None:

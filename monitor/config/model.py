@@ -121,7 +121,7 @@ class Store(Section):
     keep_calls_ms: Annotated[DurationMs, between("24h", "100y")] = Field(
         default=parse("10y"), alias="keep_calls"
     )
-    """The figures of each interval and call."""
+    """The figures of each quarter of an hour, of which calendar periods are made."""
     checkpoint_every_ms: Annotated[DurationMs, between("1s", "1h")] = Field(
         default=parse("60s"), alias="checkpoint_every"
     )

@@ -5,8 +5,10 @@ Pure: no I/O, no clock.
 
 from dataclasses import replace
 
+from monitor.calendars.required_hours import calendar
 from monitor.config.alerting import AlertRule
 from monitor.config.contracts import Contract, Line
+from monitor.config.line_hours import required_hours
 from monitor.config.model import Config
 from monitor.core.plan import ContractPlan, Limits, LinePlan, Plan, RulePlan
 from monitor.core.presets import PRESETS
@@ -46,20 +48,22 @@ def _contract(contract: Contract, config: Config) -> ContractPlan:
         id=contract.id,
         name=contract.name,
         legal_entity=contract.legal_entity,
-        lines=tuple(_line(line, config) for line in contract.lines),
+        lines=tuple(_line(contract, line, config) for line in contract.lines),
         members=contract.members,
         service_areas=contract.service_areas,
     )
 
 
-def _line(line: Line, config: Config) -> LinePlan:
+def _line(contract: Contract, line: Line, config: Config) -> LinePlan:
+    standard = line.standard or config.standard
     return LinePlan(
         name=line.name,
         kind=line.kind,
         queues=line.queues,
-        standard=_standard(line.standard or config.standard, config.verdicts.formula),
+        standard=_standard(standard, config.verdicts.formula),
         shared=line.shared,
         dnis=line.dnis,
+        hours=calendar(required_hours(contract, line, standard)),
     )
 
 

@@ -8,11 +8,13 @@ Reads files and the environment; no clock.
 """
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Final
 
 MAX_BYTES: Final = 65_536
+_TOKEN: Final = re.compile(r"[!-~]{16,512}")
 _OTHERS: Final = stat.S_IROTH | stat.S_IWOTH
 
 
@@ -93,6 +95,22 @@ def secret_of(file: Path | None, variable: str | None) -> str | None:
     if variable is not None:
         return read_environment(variable)
     return None
+
+
+def token_of(file: Path | None, variable: str | None) -> str:
+    """The token in `file` or else in the environment's `variable`; one of them is configured.
+
+    Raises:
+        SecretError: It cannot be read, is too short to resist guessing, or does not fit a header.
+    """
+    token = secret_of(file, variable)
+    assert token is not None
+    if not _TOKEN.fullmatch(token):
+        raise SecretError(
+            f"{file or variable} holds no token, 16 to 512 ASCII characters without spaces are "
+            "needed: openssl rand -hex 32"
+        )
+    return token
 
 
 def _read(path: Path) -> tuple[bytes, int]:

@@ -68,6 +68,11 @@ class Mqtt(Section):
     Two daemons on purpose need two."""
     receive_maximum: int = Field(default=1_000, ge=1, le=65_535)
     """Messages that the broker may have in flight to us."""
+    max_unacknowledged_bytes: int = Field(default=64 * 2**20, ge=2**16, le=2**34)
+    """Bytes of messages that are not in the journal yet; more stop the reading."""
+    maximum_packet_size: int = Field(default=2**20, ge=1_024, le=268_435_460)
+    """The broker withholds larger packets, bytes. Of a message that holds more than 1 MiB nothing
+    is taken, whatever is allowed here."""
     session_expiry_ms: Annotated[DurationMs, between("1m", "1y")] = Field(
         default=parse("7d"), alias="session_expiry"
     )
@@ -98,6 +103,11 @@ class Mqtt(Section):
         """Credentials and certificates come in pairs, and certificates with TLS."""
         yield from credential_misfits(self.username, self.password_file, self.password_env)
         yield from pair_misfits(self.cert_file, self.key_file)
+        if self.max_unacknowledged_bytes < self.maximum_packet_size:
+            yield (
+                ("max_unacknowledged_bytes",),
+                f"is less than one packet may have, {self.maximum_packet_size} at least is needed",
+            )
         if not self.tls:
             for key in ("ca_file", "cert_file", "key_file"):
                 if getattr(self, key) is not None:
@@ -126,15 +136,36 @@ def pair_misfits(cert_file: object, key_file: object) -> Iterator[Finding]:
         yield ("key_file",), "is without its certificate, cert_file is needed"
 
 
+class Push(Section):
+    """Events that are sent to us: POST /api/v1/events/SOURCE at the address of `http.listen`."""
+
+    token_file: FilePath | None = None
+    """File with the token that whoever sends has to show, 16 to 512 characters; not readable for
+    other users. This or token_env."""
+    token_env: Variable | None = None
+    """Environment variable with the token, where files cannot be had."""
+    max_unacknowledged_bytes: int = Field(default=64 * 2**20, ge=2**21, le=2**34)
+    """Bytes of events that are not in the journal yet; who sends more is told to wait."""
+
+    def misfits(self) -> Iterator[Finding]:
+        """Nobody may send without a credential."""
+        if self.token_file is not None and self.token_env is not None:
+            yield ("token_env",), "is given beside token_file, one of them is allowed"
+        if self.token_file is None and self.token_env is None:
+            yield (), "has neither token_file nor token_env, one of them is needed"
+
+
 class Source(Section):
-    """One ACD or adapter."""
+    """One ACD or adapter; it is heard by `mqtt` or by `http`."""
 
     name: Name
     """What its events carry as source, and its level in the topics."""
     format: Format
     """How its messages are written."""
-    mqtt: Mqtt
-    """How to reach it."""
+    mqtt: Mqtt | None = None
+    """The broker that has its events."""
+    http: Push | None = None
+    """It sends its events to us."""
     queues: dict[Text, QueueKey] = Field(default={}, max_length=10_000)
     """The ACD's queue names to ours."""
 
@@ -151,8 +182,12 @@ class Source(Section):
         return {**data, "mqtt": {**derived, **mqtt}}
 
     def misfits(self) -> Iterator[Finding]:
-        """Topics are those of this source alone."""
-        for at, topic in enumerate(self.mqtt.topics):
+        """There is one way in, and topics are those of this source alone."""
+        if self.mqtt is None and self.http is None:
+            yield (), "has neither mqtt nor http, one of them is needed"
+        if self.mqtt is not None and self.http is not None:
+            yield ("http",), "is given beside mqtt, one of them is allowed: make it two sources"
+        for at, topic in enumerate(() if self.mqtt is None else self.mqtt.topics):
             levels = topic.split("/")
             if levels[:2] != ["acd", self.name] or len(levels) < 3:  # noqa: PLR2004
                 yield (

@@ -1,4 +1,4 @@
-"""What a visit adds to the counts, and where: the counting rules of the project in one place.
+"""What a visit adds to the counts, and where: the rules of `settling.py` put to their instants.
 
 Everything that a visit contributes is a function of what is known of it, in four parts: that it was
 offered, that it was late, how it was answered, how it ended. Each part can be booked (+1) and
@@ -17,61 +17,38 @@ from typing import Final
 
 from monitor.core import fields
 from monitor.core.calls import UNKNOWN, Call, Visit
-from monitor.core.fields import FIELD_COUNT, HOLD_BIN, HOLD_EDGES_S
-from monitor.core.lifecycle import (
-    ABANDONED,
-    COMPLETED,
-    DEQUEUED,
-    DISCONNECTED,
-    LAPSE,
-    TRANSFERRED,
-)
+from monitor.core.fields import FIELD_COUNT, HOLD_BIN
+from monitor.core.intervals import INTERVAL_MS, ROW_BITS, IntervalBook
 from monitor.core.ring import WindowRing
+from monitor.core.settling import (
+    HOLD_EDGES_MS,
+    answer_fields,
+    end_fields,
+    is_late,
+    outside_fields,
+)
 
-_HOLD_EDGES_MS: Final = tuple(edge * 1000 for edge in HOLD_EDGES_S)
 _OFFERED: Final = (fields.OFFERED,)
 _LATE: Final = (fields.LATE,)
 BOOK: Final = 1
 UNBOOK: Final = -1
 
-# Fields of an unanswered end: (all of them, those before the threshold).
-_LEFT_FIELDS: Final[dict[int, tuple[int, int]]] = {
-    ABANDONED: (fields.ABANDONED, fields.ABANDONED_WITHIN),
-    DEQUEUED: (fields.DEQUEUED, fields.DEQUEUED_WITHIN),
-    DISCONNECTED: (fields.DISCONNECTED, fields.DISCONNECTED_WITHIN),
-}
-_FINISHED: Final[dict[int, tuple[int, ...]]] = {
-    COMPLETED: (fields.ENDED, fields.COMPLETED),
-    TRANSFERRED: (fields.ENDED, fields.TRANSFERRED),
-    DISCONNECTED: (fields.ENDED, fields.DISCONNECTED),
-}
-_LAPSED_TALKING: Final = (fields.ENDED, fields.ENDED_UNKNOWN)
-_LAPSED_WAITING: Final = (*_LAPSED_TALKING, fields.ENDED_UNKNOWN_WAITING)
-
-
-def is_late(visit: Visit) -> bool:
-    """Whether the threshold passed, or will pass if nothing more comes, without an answer.
-
-    Answered exactly at the threshold is in time; left exactly at the threshold is not. Without the
-    instant of queueing nothing can be said, and then the visit is in no service level at all.
-    """
-    if visit.queued_ms == UNKNOWN:
-        return False
-    if visit.answered_ms != UNKNOWN:
-        return visit.wait_ms > visit.threshold_ms
-    return visit.end == UNKNOWN or visit.waited_ms >= visit.threshold_ms
-
 
 class Books:
-    """Books what calls and visits contribute into the ring.
+    """Books what calls and visits contribute into the ring, and into the intervals once settled.
 
     Args:
-        ring: Where the counts are kept.
+        ring: Where the counts of the windows are kept.
+        intervals: Where those by arrival are kept.
         no_queue: Direct row of calls that reached no queue.
         short_abandon_ms: An abandon before this is short (formulas F5 and F6).
     """
 
-    def __init__(self, ring: WindowRing, no_queue: int, short_abandon_ms: int) -> None:
+    def __init__(
+        self, ring: WindowRing, intervals: IntervalBook, no_queue: int, short_abandon_ms: int
+    ) -> None:
+        self._intervals = intervals
+        self._settled = intervals.opened
         self._opened = ring.opened
         self._open = ring.open
         self._no_queue = no_queue
@@ -127,7 +104,7 @@ class Books:
         opened = find(second) or self._open(second)
         plus = opened.plus
         plus.append(base + fields.ANSWERED)
-        plus.append(base + HOLD_BIN + bisect_left(_HOLD_EDGES_MS, wait_ms))
+        plus.append(base + HOLD_BIN + bisect_left(HOLD_EDGES_MS, wait_ms))
         if wait_ms:
             opened.cells.append(base + fields.WAIT_MS_SUM)
             opened.amounts.append(wait_ms)
@@ -143,6 +120,11 @@ class Books:
         plus = (self._opened.get(second) or self._open(second)).plus
         plus.append(base + fields.ENDED)
         plus.append(base + fields.COMPLETED)
+        interval, wait_ms = visit.queued_ms // INTERVAL_MS, visit.wait_ms
+        opened = self._settled.get(interval) or self._intervals.open(interval)
+        opened.completed.append(
+            (wait_ms << ROW_BITS | visit.row) << 1 | (wait_ms > visit.threshold_ms)
+        )
 
     # The general parts.
 
@@ -158,15 +140,7 @@ class Books:
     def answer(self, visit: Visit, sign: int) -> None:
         """Reached a live person."""
         wait_ms = visit.wait_ms
-        if wait_ms == UNKNOWN:
-            counted: tuple[int, ...] = (fields.ANSWERED, fields.ANSWERED_UNMEASURED)
-        else:
-            hold_bin = HOLD_BIN + bisect_left(_HOLD_EDGES_MS, wait_ms)
-            if wait_ms <= visit.threshold_ms and visit.queued_ms != UNKNOWN:
-                counted = (fields.ANSWERED, fields.ANSWERED_WITHIN, hold_bin)
-            else:
-                counted = (fields.ANSWERED, hold_bin)
-        self._count(visit.answered_ms, visit, counted, sign)
+        self._count(visit.answered_ms, visit, answer_fields(visit), sign)
         if wait_ms > 0:
             second = visit.answered_ms // 1000
             opened = self._opened.get(second) or self._open(second)
@@ -177,18 +151,9 @@ class Books:
                 opened.amounts.append(sign * wait_ms)
 
     def end(self, visit: Visit, sign: int) -> None:
-        """Ended, answered or not."""
-        kind = visit.end
-        is_answered = visit.answered_ms != UNKNOWN
-        if is_answered and kind != LAPSE:
-            counted = _FINISHED[kind]
-        elif kind == LAPSE:
-            counted = _LAPSED_TALKING if is_answered else _LAPSED_WAITING
-        else:
-            counted = self._left(visit)
-        if visit.evident and kind == DISCONNECTED:
-            counted = (*counted, fields.DISCONNECTED_EVIDENT)
-        self._count(visit.ended_ms, visit, counted, sign)
+        """Ended, answered or not; with that the visit is settled."""
+        self._count(visit.ended_ms, visit, end_fields(visit, self._short_abandon_ms), sign)
+        self._intervals.settle(visit, sign)
 
     def end_outside(
         self, call: Call, kind: int, at_ms: int, *, evident: bool, sign: int = BOOK
@@ -196,43 +161,30 @@ class Books:
         """Book or unbook the end of a call that is in no queue.
 
         Args:
-            call: The call.
-            kind: A `Kind`. Outside a queue whatever is neither disconnected, transferred nor
-                lapsed is a normal end.
+            call: The call, marked as ended.
+            kind: A `Kind`.
             at_ms: When it ended.
             evident: Whether a disconnect has positive evidence.
             sign: BOOK or UNBOOK.
         """
-        counted = _LAPSED_TALKING if kind == LAPSE else _FINISHED.get(kind, _FINISHED[COMPLETED])
-        if evident and kind == DISCONNECTED:
-            counted = (*counted, fields.DISCONNECTED_EVIDENT)
-        for field in counted:
+        for field in outside_fields(kind, evident=evident):
             self.cell(at_ms, self._no_queue, field, sign)
             if call.line_row != UNKNOWN:
                 self.cell(at_ms, call.line_row, field, sign)
-
-    def _left(self, visit: Visit) -> tuple[int, ...]:
-        """Fields of an unanswered end."""
-        everything, within = _LEFT_FIELDS[visit.end]
-        counted = [fields.ENDED, everything]
-        is_measured = visit.queued_ms != UNKNOWN
-        if is_measured and visit.waited_ms < visit.threshold_ms:
-            counted.append(within)
-        if visit.end == DISCONNECTED:
-            counted.append(fields.DISCONNECTED_WAITING)
-        elif visit.end == ABANDONED:
-            if is_measured and visit.waited_ms < self._short_abandon_ms:
-                counted.append(fields.ABANDONED_SHORT)
-            if visit.suspicious:
-                counted.append(fields.ABANDONED_SUSPICIOUS)
-        return tuple(counted)
+        if call.made_ms != UNKNOWN:
+            self._intervals.settle_outside(call, self._no_queue, sign)
 
     def made(self, call: Call, row: int, at_ms: int) -> None:
-        """Count a call as made at `at_ms` in direct row `row`, moving it if it was elsewhere."""
+        """Count a call as made at `at_ms` in direct row `row`, moving it if it was elsewhere.
+
+        Its end outside a queue, if that has come, goes with it to the interval of the arrival.
+        """
         if call.made_ms != UNKNOWN:
             self._made(call, UNBOOK)
+            self._intervals.settle_outside(call, self._no_queue, UNBOOK)
         call.made_ms, call.made_row = at_ms, row
         self._made(call, BOOK)
+        self._intervals.settle_outside(call, self._no_queue, BOOK)
 
     def _made(self, call: Call, sign: int) -> None:
         self.cell(call.made_ms, call.made_row, fields.CALLS_MADE, sign)

@@ -118,6 +118,12 @@ class Call(Struct, gc=False, array_like=True):
     outside_ms: int = UNKNOWN
 
 
+# As for events: the struct's own `__setattr__` would keep the interpreter from its quick store.
+for _struct in (Visit, Call):
+    for _name in ("__setattr__", "__delattr__"):
+        setattr(_struct, _name, getattr(object, _name))
+
+
 def visits_of(call: Call) -> list[Visit]:
     """All visits of a call, oldest first."""
     if call.visit is None:

@@ -19,7 +19,6 @@ import numpy as np
 from msgspec import Struct
 
 from monitor.core import events as types
-from monitor.core import measures
 from monitor.core.agents import AgentRoster
 from monitor.core.alerts import AlertBook
 from monitor.core.booking import Books
@@ -33,7 +32,8 @@ from monitor.core.ring import WindowRing
 from monitor.core.scopes import ScopeTable
 from monitor.core.snapshot import Alert, IntArray, Snapshot, SourceView
 from monitor.core.tracker import CallTracker, Place
-from monitor.core.verdict import MEASURES, Judge
+from monitor.core.verdict import Judge
+from monitor.core.view import figures_steps
 from monitor.core.waiting import WaitingRoom
 
 _DAY_MS: Final = 24 * HOUR_MS
@@ -88,7 +88,7 @@ class Engine:
         self.waiting = WaitingRoom(self.table.direct_count)
         self.discards: Counter[str] = Counter()
         self.tracker = CallTracker(
-            Books(self.ring, self.table.no_queue, plan.short_abandon_ms),
+            Books(self.ring, self.intervals, self.table.no_queue, plan.short_abandon_ms),
             self.waiting,
             plan.limits,
             self.table.no_queue,
@@ -244,57 +244,25 @@ class Engine:
             return snapshot
 
     def snapshot_steps(self) -> Generator[None, None, Snapshot]:
-        """The frozen view of the last tick, window by window.
+        """The frozen view of the last tick, in steps.
 
         Between two steps events may be applied, but no tick; so a caller with a loop to serve can
         give way in between. The generator returns the `Snapshot`.
         """
         at_ms = self.ring.closed_s * SECOND_MS
         self._refresh()
-        table, judge = self.table, self.judge
-        scopes = tuple(table.scopes)
-        direct = table.direct_count
-        windows = range(len(self.plan.windows_ms))
-        shape = (len(windows), len(scopes))
-        waiting, waited_ms, longest_wait_ms = self._waiting_now(at_ms)
-        sums = self.ring.sums[:, :direct]  # only a tick changes them, and growing makes new ones
-        lifetime = self._lifetime()
-        yield
-        counts = np.empty((*shape, lifetime.shape[-1]), dtype=np.int64)
-        average_hold_s, hold_floor_s = np.empty(shape), np.empty(shape)
-        service_level, disconnect = np.empty(shape), np.empty((3, *shape))
-        verdicts = np.empty((len(MEASURES), *shape), dtype=np.int8)
-        every_row = np.arange(len(scopes))
-        for window in windows:
-            # Between two steps a queue may be admitted; it is in the next snapshot.
-            counted = counts[window] = table.roll_up(sums[window])[: len(scopes)]
-            hold = measures.average_hold(counted)
-            average_hold_s[window] = measures.ratio(*hold) / SECOND_MS
-            floor = measures.hold_floor(counted, waiting, waited_ms)
-            hold_floor_s[window] = measures.ratio(*floor) / SECOND_MS
-            service_level[window] = measures.ratio(*judge.service_level(counted))
-            band, ended = measures.disconnects(counted)
-            disconnect[:, window] = measures.ratio(band, ended)
-            for index, measure in enumerate(MEASURES):
-                limits = judge.limit(measure, every_row)
-                verdicts[index, window] = judge.states(
-                    measure, judge.pair(measure, counted), limits
-                )
-            yield
+        # Totals never go down, although a `late` that is disproved is taken back: a counter that
+        # goes down reads as a restart in Prometheus; one that waits until it is overtaken is right
+        # again as soon as that many more calls were late.
+        self.shown_lifetime = np.maximum(self.shown_lifetime, self.ring.lifetime)
+        figures = yield from figures_steps(
+            self.table, self.judge, self.ring, self.waiting, self.shown_lifetime
+        )
         return Snapshot(
             at_ms=at_ms,
             organization=self.plan.organization,
-            scopes=scopes,
             windows_ms=self.plan.windows_ms,
-            counts=counts,
-            lifetime=lifetime,
-            waiting=waiting,
-            longest_wait_ms=longest_wait_ms,
-            average_hold_s=average_hold_s,
-            hold_floor_s=hold_floor_s,
-            service_level=service_level,
-            disconnect=disconnect,
-            verdicts=verdicts,
+            **figures,
             alerts=self.alert_book.alerts(),
             discards=dict(self.discards + Counter(beyond_windows=self.ring.beyond)),
             sources=tuple(
@@ -312,21 +280,6 @@ class Engine:
         )
 
     # -- parts --------------------------------------------------------------------------------
-
-    def _lifetime(self) -> IntArray:
-        """Totals that never go down, although a `late` that is disproved is taken back.
-
-        A counter that goes down reads as a restart in Prometheus; one that waits until it is
-        overtaken is right again as soon as that many more calls were late.
-        """
-        self.shown_lifetime = np.maximum(self.shown_lifetime, self.ring.lifetime)
-        return self.table.roll_up(self.shown_lifetime)
-
-    def _waiting_now(self, at_ms: int) -> tuple[IntArray, IntArray, IntArray]:
-        """Waiting calls, their waits so far, and the longest wait (-1 for none), of every row."""
-        count, waited_ms, longest_ms = self.waiting.figures(at_ms)
-        rolled = self.table.roll_up(np.stack((count, waited_ms), axis=-1))
-        return rolled[:, 0], rolled[:, 1], self.table.highest(longest_ms)
 
     def _source(self, name: str) -> SourceState | None:
         """The state of a source; None, and counted, for one that is not configured."""

@@ -68,11 +68,10 @@ class OpenInterval(OpenSecond):
         super().__init__()
         self.completed: list[int] = []
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """How many numbers the lists hold, but for the amounts."""
         return len(self.plus) + len(self.minus) + len(self.cells) + len(self.completed)
-
-    def __bool__(self) -> bool:
-        return True  # so that `get(...) or open(...)` works on one that is empty
 
     def part(self) -> Part:
         """The same as arrays."""
@@ -232,7 +231,7 @@ class IntervalBook:
             is_first, self._now = self._now == UNKNOWN, now
             if not is_first:
                 self._close(now * INTERVAL_MS)
-        if sum(map(len, self.opened.values())) > _LISTED_MAX:
+        if sum(opened.size for opened in self.opened.values()) > _LISTED_MAX:
             self._fold()
         for parts in self._parts.values():
             _shrink(parts)
@@ -264,14 +263,17 @@ class IntervalBook:
     # -- reading ------------------------------------------------------------------------------
 
     def counts(self, scope: str, start_ms: int, end_ms: int) -> IntArray:
-        """What is booked for one scope in the intervals that begin in [start_ms, end_ms).
+        """What was booked for one scope in the intervals that begin in [start_ms, end_ms).
 
         Returns:
-            Shape (fields,), int64.
+            Shape (fields,), int64: what is here still, closed or not.
         """
         self._fold()
         members = self._table.hierarchy().members(scope)
-        return _counts(self._parts, members, start_ms, end_ms)
+        counts = _counts(self._parts, members, start_ms, end_ms)
+        for closed in self._closed:
+            counts += closed.counts(scope, start_ms, end_ms)
+        return counts
 
     # -- state --------------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ from typing import Final
 
 import numpy as np
 
-from monitor.core.hierarchy import Hierarchy, Rows
+from monitor.core.hierarchy import Hierarchy
+from monitor.core.levels import as_slice
 from monitor.core.plan import ContractPlan, LinePlan, Plan
 from monitor.core.snapshot import IntArray, Scope, ScopeKind
 from monitor.core.standards import DEFAULT_THRESHOLD_MS, Measure, Standard
@@ -137,10 +138,7 @@ class ScopeTable:
         Returns:
             Shape (rows,), int64.
         """
-        found = np.concatenate((np.full(self.upper, -1, dtype=np.int64), direct))
-        for row, below in self.hierarchy().below:
-            found[row] = found[below].max(initial=-1)
-        return found
+        return self.hierarchy().highest(direct)
 
     def hierarchy(self) -> Hierarchy:
         """The rows and their sums as they are now; the same object until a row is added.
@@ -153,7 +151,8 @@ class ScopeTable:
                 names=tuple(scope.name for scope in self.scopes),
                 upper=self.upper,
                 below=tuple(
-                    (row, _as_slice(self._parts(row))) for row in reversed(range(self.upper))
+                    (row, as_slice(np.array(self._parts(row), dtype=np.intp)))
+                    for row in reversed(range(self.upper))
                 ),
             )
         return self._hierarchy
@@ -301,10 +300,3 @@ class ScopeTable:
 
 def _is_pattern(key: str) -> bool:
     return any(character in key for character in "*?[")
-
-
-def _as_slice(rows: list[int]) -> Rows:
-    """The same rows, as a slice where they lie side by side: that needs no copy."""
-    if rows and rows == list(range(rows[0], rows[-1] + 1)):
-        return slice(rows[0], rows[-1] + 1)
-    return np.array(rows, dtype=np.intp)

@@ -1,8 +1,8 @@
-"""What a visit or a call counts for once it is over, apart from when: fields and nothing else.
+"""What a visit counts for: the counting rules of the project in one place, as fields alone.
 
-A visit is settled when it has ended. What it counts for then is a function of what is known of it,
-so whatever overturns that takes the old fields back and books the new ones. Rolling windows spread
-these counts over the instants that decide them; intervals book all of them where the visit arrived.
+Every field is a function of what is known of the visit. Rolling windows book each part of them at
+the instant that decides it (`booking.py`); intervals book all of them where the visit arrived, once
+it is settled, which is when it has ended (`intervals.py`).
 
 Pure: no I/O, no clock.
 """
@@ -11,7 +11,6 @@ from bisect import bisect_left
 from typing import Final
 
 from monitor.core import fields
-from monitor.core.booking import is_late
 from monitor.core.calls import UNKNOWN, Call, Visit
 from monitor.core.events import EVIDENT_REASONS
 from monitor.core.fields import HOLD_BIN, HOLD_EDGES_S
@@ -40,6 +39,19 @@ _FINISHED: Final[dict[int, tuple[int, ...]]] = {
 }
 _LAPSED_TALKING: Final = (fields.ENDED, fields.ENDED_UNKNOWN)
 _LAPSED_WAITING: Final = (*_LAPSED_TALKING, fields.ENDED_UNKNOWN_WAITING)
+
+
+def is_late(visit: Visit) -> bool:
+    """Whether the threshold passed, or will pass if nothing more comes, without an answer.
+
+    Answered exactly at the threshold is in time; left exactly at the threshold is not. Without the
+    instant of queueing nothing can be said, and then the visit is in no service level at all.
+    """
+    if visit.queued_ms == UNKNOWN:
+        return False
+    if visit.answered_ms != UNKNOWN:
+        return visit.wait_ms > visit.threshold_ms
+    return visit.end == UNKNOWN or visit.waited_ms >= visit.threshold_ms
 
 
 def settled_fields(visit: Visit, short_abandon_ms: int) -> tuple[int, ...]:

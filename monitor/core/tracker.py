@@ -36,8 +36,7 @@ from monitor.core.register import CallRegister, SourceCalls
 from monitor.core.visits import ENDED, ENTERED, ENTERED_AND_ENDED, VisitKeeper
 from monitor.core.waiting import WaitingRoom
 
-# Direct row of the queue, direct row of the site or -1, service-level threshold in ms, and the key
-# of the queue as the source names it.
+# Direct rows of queue and site (or -1), service-level threshold in ms, the source's queue key.
 Place = tuple[int, int, int, str]
 
 
@@ -46,7 +45,7 @@ class CallTracker:
 
     Args:
         books: Where contributions are booked.
-        waiting: Who is in the queue now.
+        waiting: Who is in the queue.
         limits: Bounds.
         no_queue: Direct row of calls that reached no queue.
         discards: Counts what was not counted, by reason.
@@ -115,8 +114,7 @@ class CallTracker:
     ) -> None:
         """Something happened to a visit.
 
-        The ordinary steps of an ordinary call are taken here in one go; all else goes through the
-        transition table, which would do the same.
+        The ordinary steps of an ordinary call are taken here; all else goes through the table.
 
         Args:
             kind: A `Kind`.
@@ -235,11 +233,10 @@ class CallTracker:
     def empty_queue(self, source: str, row: int, at_ms: int, now_ms: int) -> None:
         """The source says that nobody waits in this queue: whoever we still hold there is gone."""
         calls = self.register.calls_of(source)
-        for visit in self._waiting.waiting_in(row):
+        for visit in tuple(self._waiting.waiting_in(row)):
             call = calls.get(visit.call_id)
             # Another source may have a call of the same id in this queue.
-            is_here = call is not None and any(visit is one for one in visits_of(call))
-            if call is not None and is_here and visit.queued_ts < at_ms:
+            if call is not None and visit in visits_of(call) and visit.queued_ts < at_ms:
                 self._lapse(call, at_ms, now_ms, "gone_from_snapshot")
 
     def expire(self, now_ms: int) -> None:

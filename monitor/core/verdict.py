@@ -84,7 +84,13 @@ class Judge:
         return counts[..., fields.DISCONNECTED], counts[..., fields.ENDED]
 
     def states(self, measure: Measure, pair: measures.Pair, limits: IntArray) -> States:
-        """Verdicts on pairs against limits of their shape; `insufficient` where there is none."""
+        """Verdicts on pairs; `insufficient` where there is no limit.
+
+        Args:
+            measure: What is judged.
+            pair: Shapes (..., rows).
+            limits: Shape (rows,), -1 for none.
+        """
         numerator, denominator = pair
         states = _STATE_OF[passing(measure, numerator, denominator, limits).view(np.int8)]
         states[(denominator < self._min_calls) | (limits < 0)] = _INSUFFICIENT
@@ -106,35 +112,66 @@ class Judge:
     ) -> Verdict:
         measure = requirement.measure
         counts = snapshot.counts[window, row]
-        limit = np.int64(requirement.limit)
-        formula = requirement.formula if measure is Measure.SERVICE_LEVEL else None
-        if formula is None:
-            numerator, denominator = self.pair(measure, counts)
+        if measure is Measure.SERVICE_LEVEL:
+            pair = measures.service_level(requirement.formula, counts)
         else:
-            numerator, denominator = measures.service_level(formula, counts)
-        above, below = int(numerator), int(denominator)
-        state = VerdictState(int(snapshot.verdicts[MEASURES.index(measure), window, row]))
-        passes = bool(passing(measure, numerator, denominator, limit))
-        flipped = []
-        if formula is not None and below:
-            for other in Formula:
-                pair = measures.service_level(other, counts)
-                if int(pair[1]) and bool(passing(measure, *pair, limit)) != passes:
-                    flipped.append(other)
-        scale = 1 if measure is not Measure.AVERAGE_HOLD else _PER_MILLE
-        return Verdict(
-            measure=measure,
+            pair = self.pair(measure, counts)
+        return judged(
+            requirement,
+            counts,
+            pair,
             window_ms=snapshot.windows_ms[window],
-            state=state,
-            value=above / below / scale if below else None,
-            limit=requirement.limit / _PER_MILLE,
-            numerator=above,
-            denominator=below,
-            interval=None if scale != 1 else measures.wilson_interval(above, below),
-            formula=formula,
-            flipped_by=tuple(flipped),
-            clause=requirement.clause,
+            min_calls=self._min_calls,
+            state=VerdictState(int(snapshot.verdicts[MEASURES.index(measure), window, row])),
         )
+
+
+def judged(
+    requirement: Requirement,
+    counts: IntArray,
+    pair: measures.Pair,
+    *,
+    window_ms: int,
+    min_calls: int,
+    state: VerdictState | None = None,
+) -> Verdict:
+    """A verdict with everything that explains it.
+
+    Args:
+        requirement: The limit.
+        counts: What is judged; shape (fields,), int64.
+        pair: Numerator and denominator of the measure; shape ().
+        window_ms: Over which time the counts are.
+        min_calls: A verdict on fewer calls is insufficient.
+        state: The judgement, where it was made already.
+    """
+    measure, limit = requirement.measure, np.int64(requirement.limit)
+    formula = requirement.formula if measure is Measure.SERVICE_LEVEL else None
+    above, below = int(pair[0]), int(pair[1])
+    passes = bool(passing(measure, *pair, limit))
+    if state is None:
+        met = VerdictState.MET if passes else VerdictState.BREACHED
+        state = VerdictState.INSUFFICIENT if below < min_calls else met
+    flipped = []
+    if formula is not None and below:
+        for other in Formula:
+            variant = measures.service_level(other, counts)
+            if int(variant[1]) and bool(passing(measure, *variant, limit)) != passes:
+                flipped.append(other)
+    scale = 1 if measure is not Measure.AVERAGE_HOLD else _PER_MILLE
+    return Verdict(
+        measure=measure,
+        window_ms=window_ms,
+        state=state,
+        value=above / below / scale if below else None,
+        limit=requirement.limit / _PER_MILLE,
+        numerator=above,
+        denominator=below,
+        interval=None if scale != 1 else measures.wilson_interval(above, below),
+        formula=formula,
+        flipped_by=tuple(flipped),
+        clause=requirement.clause,
+    )
 
 
 def passing(

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Final
 
-from monitor.core.booking import BOOK, UNBOOK, Books, is_late
+from monitor.core.booking import BOOK, UNBOOK, Books
 from monitor.core.calls import UNKNOWN, Call, Visit
 from monitor.core.events import EVIDENT_REASONS, Event
 from monitor.core.lifecycle import (
@@ -37,6 +37,7 @@ from monitor.core.lifecycle import (
     Action,
 )
 from monitor.core.plan import MINUTE_MS
+from monitor.core.settling import is_late
 from monitor.core.waiting import WaitingRoom
 
 # Clocks of one source differ by seconds between its parts: a wait that comes out slightly negative

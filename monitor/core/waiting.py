@@ -1,8 +1,8 @@
 """Who is in the queue now: how many, for how long in all, and the longest.
 
-Counts and the sum of the instants of entry change with the event, so that reading them costs the
-same however many wait. The longest wait is found when it is read, at the head of a line-up per row
-that is kept in order of entry; whoever has left stays in it until the reader comes past.
+Counts, the sum of the instants of entry and the instant of the first change with the event, so
+that reading them costs the same however many wait. Who is first then is found in a line-up per row
+that is kept in order of entry; whoever has left stays in it until those before have left as well.
 
 Pure: no I/O, no clock.
 """
@@ -29,6 +29,7 @@ class WaitingRoom:
     def __init__(self, rows: int) -> None:
         self._counts = [0] * rows
         self._queued_sums = [0] * rows
+        self._first_ms = [UNKNOWN] * rows  # when who waits longest entered
         self._line_ups: list[deque[Visit]] = [deque() for _ in range(rows)]
 
     def grow(self, rows: int) -> None:
@@ -36,6 +37,7 @@ class WaitingRoom:
         more = rows - len(self._counts)
         self._counts += [0] * more
         self._queued_sums += [0] * more
+        self._first_ms += [UNKNOWN] * more
         self._line_ups += [deque() for _ in range(more)]
 
     def enter(self, visit: Visit) -> None:
@@ -46,13 +48,13 @@ class WaitingRoom:
 
     def leave(self, visit: Visit) -> None:
         """The visit waits no longer; its stage is about to change."""
-        self._part(visit.row, visit.queued_ms)
+        self._part(visit.row, visit)
         if visit.site_row != UNKNOWN:
-            self._part(visit.site_row, visit.queued_ms)
+            self._part(visit.site_row, visit)
 
     def waiting_in(self, row: int) -> Iterator[Visit]:
-        """Visits that wait in a direct row, longest first."""
-        return filter(_still_waits, tuple(self._line_ups[row]))
+        """Visits that wait in a direct row, longest first; read them before any of them changes."""
+        return filter(_still_waits, self._line_ups[row])
 
     def counts(self) -> IntArray:
         """Calls in queue. Shape (direct rows,), int64."""
@@ -69,31 +71,37 @@ class WaitingRoom:
         """
         counts = self.counts()
         waited_ms = counts * at_ms - np.array(self._queued_sums, dtype=np.int64)
-        longest_ms = np.full(counts.size, UNKNOWN, dtype=np.int64)
-        for row in counts.nonzero()[0].tolist():
-            line_up = self._line_ups[row]
-            while line_up[0].stage != WAITING:
-                line_up.popleft()
-            longest_ms[row] = max(0, at_ms - line_up[0].queued_ms)
+        first_ms = np.array(self._first_ms, dtype=np.int64)
+        longest_ms = np.where(counts > 0, np.maximum(at_ms - first_ms, 0), UNKNOWN)
         return counts, np.maximum(waited_ms, 0), longest_ms
 
     def _join(self, row: int, visit: Visit) -> None:
         queued_ms = visit.queued_ms
-        self._counts[row] += 1
+        counts, first_ms, line_up = self._counts, self._first_ms, self._line_ups[row]
+        if not counts[row]:
+            line_up.clear()
+            first_ms[row] = queued_ms
+        elif queued_ms < first_ms[row]:
+            first_ms[row] = queued_ms
+        counts[row] += 1
         self._queued_sums[row] += queued_ms
-        line_up = self._line_ups[row]
         if line_up and line_up[-1].queued_ms > queued_ms:
             waiting = (*filter(_still_waits, line_up), visit)
             self._line_ups[row] = deque(sorted(waiting, key=_entry))
         else:
             line_up.append(visit)
 
-    def _part(self, row: int, queued_ms: int) -> None:
-        counts = self._counts
+    def _part(self, row: int, visit: Visit) -> None:
+        counts, queued_ms, line_up = self._counts, visit.queued_ms, self._line_ups[row]
         count = counts[row] = counts[row] - 1
         assert count >= 0
         self._queued_sums[row] -= queued_ms
-        line_up = self._line_ups[row]
+        if count and queued_ms == self._first_ms[row]:
+            first = line_up[0]
+            while first is visit or first.stage != WAITING:
+                line_up.popleft()
+                first = line_up[0]
+            self._first_ms[row] = first.queued_ms
         if len(line_up) > 2 * count + _CLEAN_FROM:
             self._line_ups[row] = deque(filter(_still_waits, line_up))
 

@@ -7,15 +7,16 @@ Invariant: an instant that is returned lies in (1970, 5138]. Pure: no I/O, no cl
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import date
+from functools import lru_cache
 from typing import Final
 
 _RFC3339: Final = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(\.\d{1,12})?"
-    r"(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))",
+    r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):[0-5]\d):([0-5]\d|60)(\.\d{1,12})?"
+    r"(?:[Zz]|([+-](?:[01]\d|2[0-3]):[0-5]\d))",
     re.ASCII,
 )
-_EPOCH_DAYS: Final = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+_EPOCH_DAYS: Final = date(1970, 1, 1).toordinal()
 DAY_MS: Final = 86_400_000
 # What senders write for "has not happened": 0, or a millisecond after it.
 _SENTINEL_MS: Final = 1_000
@@ -65,13 +66,24 @@ def rfc3339_ms(text: str) -> int | None:
     found = _RFC3339.fullmatch(text)
     if found is None:
         return None
-    year, month, day, hour, minute, second, fraction, sign, off_hours, off_minutes = found.groups()
+    day, minute, second, fraction, offset = found.groups()
     try:
-        days = datetime(int(year), int(month), int(day), tzinfo=UTC).toordinal() - _EPOCH_DAYS
+        at_ms = _minute_ms(day, minute, offset)
     except ValueError:
         return None
-    seconds = days * 86_400 + int(hour) * 3600 + int(minute) * 60 + int(second)
-    if sign is not None:
-        offset = int(off_hours) * 3600 + int(off_minutes) * 60
-        seconds -= offset if sign == "+" else -offset
-    return seconds * 1000 + (int(float(fraction) * 1000 + 0.5) if fraction else 0)
+    at_ms += int(second) * 1000
+    return at_ms + int(float(fraction) * 1000 + 0.5) if fraction else at_ms
+
+
+# Events come in the order of time or nearly so, thus many of them in the same minute.
+@lru_cache(maxsize=256)
+def _minute_ms(day: str, minute: str, offset: str | None) -> int:
+    """Return the beginning of a minute; raise ValueError when there is no such day."""
+    minutes = (date.fromisoformat(day).toordinal() - _EPOCH_DAYS) * 1440 + _minutes(minute)
+    if offset is not None:
+        minutes -= _minutes(offset[1:]) if offset[0] == "+" else -_minutes(offset[1:])
+    return minutes * 60_000
+
+
+def _minutes(text: str) -> int:
+    return int(text[:2]) * 60 + int(text[3:])

@@ -31,8 +31,14 @@ EVENTS_MAX: Final = 10_000
 AHEAD_MS_MAX: Final = DAY_MS
 BEHIND_MS_MAX: Final = 366 * DAY_MS
 
+# Integers, because `b"..." in payload` raises and drops an exception before it looks.
 _BRACE: Final = ord("{")
+_NEWLINE: Final = ord("\n")
+_BACKSLASH: Final = ord("\\")
+_DELETE: Final = 0x7F
 _DAY_S: Final = DAY_MS / 1000
+# A float, because the product of two floats is the quicker one.
+_SECOND_MS: Final = 1000.0
 _UNKNOWN: Final = "unknown"
 _CALL_TYPES: Final = frozenset(CALL_TYPES)
 # Digits and everything that may stand before one in a telephone number sort before this.
@@ -69,7 +75,8 @@ class NormalizedDecoder:
 
     Args:
         source: The source whose events are expected; None accepts any (recordings).
-        agent_key: Secret for the stand-ins of agents' names, 1 to 64 bytes.
+        agent_key: Secret for the stand-ins of agents' names and for the digests of what is refused,
+            1 to 64 bytes.
         max_bytes: A longer message is refused before it is parsed.
         max_events: A message of more events is refused as a whole.
     """
@@ -85,6 +92,7 @@ class NormalizedDecoder:
         assert max_bytes > 0
         assert max_events > 0
         self._source = source
+        self._key = agent_key
         self._pseudonyms = Pseudonyms(agent_key)
         self._max_bytes = max_bytes
         self._max_events = max_events
@@ -102,7 +110,7 @@ class NormalizedDecoder:
                 came by another way.
         """
         if len(payload) > self._max_bytes:
-            return _refused(rejection.TOO_LARGE, payload)
+            return self._refused(rejection.TOO_LARGE, payload)
         source = self._source
         fault = None
         if topic is not None:
@@ -114,14 +122,14 @@ class NormalizedDecoder:
         if not is_ascii and fault is None and not _is_utf8(payload):
             fault = rejection.BAD_UTF8
         if fault is not None:
-            return _refused(fault, payload)
-        is_plain = is_ascii and b"\\" not in payload and b"\x7f" not in payload
+            return self._refused(fault, payload)
+        is_plain = is_ascii and _BACKSLASH not in payload and _DELETE not in payload
         try:
             events = _parse(payload)
         except (ValueError, RecursionError):
             return self._decode_parts(payload, source, received_ms)
         if len(events) > self._max_events:
-            return _refused(rejection.TOO_MANY, payload)
+            return self._refused(rejection.TOO_MANY, payload)
         if self._settle(events, source, received_ms, is_plain=is_plain) is not None:
             return self._decode_parts(payload, source, received_ms)
         return Decoded(events, [])
@@ -131,9 +139,9 @@ class NormalizedDecoder:
         decoded = Decoded([], [])
         for count, part in enumerate(_parts(payload)):
             if count == self._max_events:
-                return _refused(rejection.TOO_MANY, payload)
-            if isinstance(part, Rejected):
-                decoded.rejected.append(part)
+                return self._refused(rejection.TOO_MANY, payload)
+            if isinstance(part, tuple):
+                decoded.rejected.append(refuse(*part, self._key))
                 continue
             try:
                 event = _EVENT.decode(part)
@@ -144,23 +152,23 @@ class NormalizedDecoder:
                 if reason is None:
                     decoded.events.append(event)
                     continue
-            decoded.rejected.append(refuse(reason, part))
+            decoded.rejected.append(refuse(reason, part, self._key))
         return decoded
+
+    def _refused(self, reason: str, payload: bytes) -> Decoded:
+        return Decoded([], [refuse(reason, payload, self._key)])
 
     def _settle(
         self, events: list[Event], source: str | None, received_ms: int | None, *, is_plain: bool
     ) -> str | None:
         """Set the `_ms` fields and stand-ins of `events`; stop at the first fault and name it.
 
-        Four loops rather than one with everything: each stays readable, for 0.01 us an event.
+        Loops apart rather than one with everything: each stays readable, for 0.01 us an event.
         """
         reason = None if is_plain else _clean_texts(events)
-        reason = (
-            reason or _set_instants(events) or self._set_names(events, source, is_plain=is_plain)
-        )
+        reason = reason or _set_times(events) or self._set_names(events, source, is_plain=is_plain)
         if reason is not None:
             return reason
-        _set_durations(events)
         if received_ms is not None:
             earliest_ms = received_ms - BEHIND_MS_MAX
             latest_ms = received_ms + AHEAD_MS_MAX
@@ -196,46 +204,40 @@ class NormalizedDecoder:
         return None
 
 
-def _set_instants(events: list[Event]) -> str | None:
-    """Set the instants from the wire's seconds, whatever the wire put into those fields itself."""
+def _set_times(events: list[Event]) -> str | None:
+    """Set the `_ms` fields from the wire's seconds, whatever the wire put into them itself."""
     for event in events:
         ts = event.ts
         if type(ts) is float and ts >= _DAY_S:
-            event.at_ms = at_ms = trunc(ts * 1000 + 0.5)
+            event.at_ms = trunc(ts * _SECOND_MS + 0.5)
         else:
-            read_ms = instant_ms(ts)
-            if read_ms is None:
+            at_ms = instant_ms(ts)
+            if at_ms is None:
                 return rejection.BAD_TIME
-            event.at_ms = at_ms = read_ms
+            event.at_ms = at_ms
         queued_at = event.queued_at
-        if type(queued_at) is float and queued_at >= _DAY_S:
-            event.queued_ms = trunc(queued_at * 1000 + 0.5)
-        elif queued_at is not None or event.queued_ms is not None:
-            readable, event.queued_ms = carried_ms(queued_at, at_ms)
+        if queued_at is None:
+            event.queued_ms = None
+        elif type(queued_at) is float and queued_at >= _DAY_S:
+            event.queued_ms = trunc(queued_at * _SECOND_MS + 0.5)
+        else:
+            readable, event.queued_ms = carried_ms(queued_at, event.at_ms)
             if not readable:
                 return rejection.BAD_TIME
         answered_at = event.answered_at
-        if type(answered_at) is float and answered_at >= _DAY_S:
-            event.answered_ms = trunc(answered_at * 1000 + 0.5)
-        elif answered_at is not None or event.answered_ms is not None:
-            readable, event.answered_ms = carried_ms(answered_at, at_ms)
+        if answered_at is None:
+            event.answered_ms = None
+        elif type(answered_at) is float and answered_at >= _DAY_S:
+            event.answered_ms = trunc(answered_at * _SECOND_MS + 0.5)
+        else:
+            readable, event.answered_ms = carried_ms(answered_at, event.at_ms)
             if not readable:
                 return rejection.BAD_TIME
-    return None
-
-
-def _set_durations(events: list[Event]) -> None:
-    for event in events:
         wait_s = event.wait_s
-        if wait_s is not None:
-            event.wait_ms = trunc(wait_s * 1000 + 0.5)
-        elif event.wait_ms is not None:
-            event.wait_ms = None
+        event.wait_ms = None if wait_s is None else trunc(wait_s * _SECOND_MS + 0.5)
         talk_s = event.talk_s
-        if talk_s is not None:
-            event.talk_ms = trunc(talk_s * 1000 + 0.5)
-        elif event.talk_ms is not None:
-            event.talk_ms = None
+        event.talk_ms = None if talk_s is None else trunc(talk_s * _SECOND_MS + 0.5)
+    return None
 
 
 def _clean_texts(events: list[Event]) -> str | None:
@@ -245,6 +247,8 @@ def _clean_texts(events: list[Event]) -> str | None:
             value = getattr(event, name)
             if value is None:
                 continue
+            if type(value) is str and value.isascii() and value.isprintable():
+                continue  # ASCII is composed, and its length has been checked
             texts = value if isinstance(value, list) else [value]
             composed = [unicodedata.normalize("NFC", text) for text in texts]
             if not all(len(text) <= characters_max and text.isprintable() for text in composed):
@@ -258,15 +262,15 @@ def _parse(payload: bytes) -> list[Event]:
     """Decode a whole message at once; any fault in it raises ValueError or RecursionError."""
     if payload and payload[0] == _BRACE:
         # Nearly every message of one event has no newline, and a single decode is the quicker one.
-        return _EVENT.decode_lines(payload) if b"\n" in payload else [_EVENT.decode(payload)]
+        return _EVENT.decode_lines(payload) if _NEWLINE in payload else [_EVENT.decode(payload)]
     return _EVENTS.decode(payload)
 
 
-def _parts(payload: bytes) -> Iterator[bytes | Rejected]:
-    """Take a message apart into its elements; what cannot be taken apart is refused."""
+def _parts(payload: bytes) -> Iterator[bytes | tuple[str, bytes]]:
+    """Take a message apart into its elements; what cannot be taken apart comes with the reason."""
     stripped = payload.strip()
     if not stripped:
-        yield refuse(rejection.EMPTY, payload)
+        yield rejection.EMPTY, payload
     elif b"\n" not in stripped or _is_one_value(stripped):
         yield from _elements(stripped)
     else:
@@ -275,7 +279,7 @@ def _parts(payload: bytes) -> Iterator[bytes | Rejected]:
                 yield from _elements(bare)
 
 
-def _elements(value: bytes) -> Iterator[bytes | Rejected]:
+def _elements(value: bytes) -> Iterator[bytes | tuple[str, bytes]]:
     """Yield the elements of a JSON array, or `value` itself when it is no array."""
     if not value.startswith(b"["):
         yield value
@@ -283,7 +287,7 @@ def _elements(value: bytes) -> Iterator[bytes | Rejected]:
     try:
         elements = _PARTS.decode(value)
     except (ValueError, RecursionError) as fault:
-        yield refuse(_reason_of(fault), value)
+        yield _reason_of(fault), value
         return
     for element in elements:
         yield bytes(element)
@@ -318,7 +322,3 @@ def _reason_of(fault: Exception) -> str:
     if where.endswith("`$.v`"):
         return rejection.WRONG_VERSION
     return rejection.BAD_TIME if where.endswith(_TIME_PATHS) else rejection.WRONG_TYPE
-
-
-def _refused(reason: str, payload: bytes) -> Decoded:
-    return Decoded([], [refuse(reason, payload)])

@@ -1,8 +1,9 @@
 """Keyed stand-ins for names and numbers of people.
 
 An agent's name is replaced at decode, and so is a call id that is nothing but a telephone number
-(some PBXs use the caller's number as the id). The hash is keyed because an unkeyed hash of a
-telephone number is undone by trying all of them within the hour.
+(some PBXs use the caller's number as the id); where calls are shown, so is every call id. The hash
+is keyed because an unkeyed hash of a telephone number is undone by trying all of them within the
+hour.
 
 Invariant: the same text under the same key always gives the same 16 hex digits, across restarts,
 so that a call or an agent stays one. Pure: no I/O, no clock.
@@ -16,16 +17,15 @@ from typing import Final
 KEY_BYTES_MAX: Final = 64
 CACHED_MAX: Final = 10_000
 _DIGEST_BYTES: Final = 8
-_NUMBER: Final = re.compile(r"\+?[\d ()./-]{10,40}")
+# The part in front says: not Asterisk's Uniqueid (epoch seconds, a dot, a counter). No North
+# American number begins with a 1 that is followed by nine digits only, so this cannot hide one.
+_NUMBER: Final = re.compile(r"(?!1[0-9]{9}\.[0-9]+\Z)\+?[\d ()./-]{10,40}")
 _DIGITS_MIN, _DIGITS_MAX = 10, 15
-# Asterisk's Uniqueid: epoch seconds, a dot, a counter. No North American number begins with a 1
-# that is followed by nine digits only, so this cannot hide one.
-_EPOCH_ID: Final = re.compile(r"1[0-9]{9}\.[0-9]+")
 
 
 def is_number(text: str) -> bool:
     """Tell whether `text` is a telephone number: 10 to 15 digits and separators, nothing else."""
-    if _NUMBER.fullmatch(text) is None or _EPOCH_ID.fullmatch(text) is not None:
+    if _NUMBER.fullmatch(text) is None:
         return False
     return _DIGITS_MIN <= sum(map(str.isdigit, text)) <= _DIGITS_MAX
 
@@ -62,6 +62,10 @@ class Pseudonyms:
     def call_id(self, text: str) -> str:
         """Return `text`, or its stand-in when it is a telephone number."""
         return self._hash(text, b"call") if is_number(text) else text
+
+    def handle(self, call_id: str) -> str:
+        """Return a call's stand-in for people to see, whatever its id looks like; 16 hex digits."""
+        return self._hash(call_id, b"shown call")
 
     def _hash(self, text: str, person: bytes) -> str:
         data = text.encode(errors="surrogatepass")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from random import Random
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -113,13 +114,14 @@ async def play(
     batch: int = 1,
     in_flight: int = 100,
     progress: Callable[[int], None] | None = None,
+    due_ms: Callable[[Event], int] = attrgetter("at_ms"),
 ) -> int:
     """Publish events, each when the clock shows its instant; QoS 1.
 
     A broker that is away is tried again, for ever; cancel the task to give up.
 
     Args:
-        events: In the order in which they are to arrive, `at_ms` ascending.
+        events: In the order in which they are to arrive, `due_ms` ascending.
         destination: The broker.
         clock: Tells when an event is due; its speed is the speed of the play.
         first_ms: The recording's instant that falls on the clock's origin, epoch ms; None takes
@@ -128,6 +130,7 @@ async def play(
             holds several. They are of one source and one kind (calls, agents, heartbeats).
         in_flight: How many messages may be unacknowledged, >= 1.
         progress: Called with the number of events that the broker has acknowledged so far.
+        due_ms: When an event is to arrive, by the recording's clock; when it happens by default.
 
     Returns:
         How many events were published; every one has been acknowledged.
@@ -137,7 +140,7 @@ async def play(
     """
     assert batch >= 1
     assert in_flight >= 1
-    feed = _Feed(events, clock=clock, first_ms=first_ms, batch=batch)
+    feed = _Feed(events, clock=clock, first_ms=first_ms, batch=batch, due_ms=due_ms)
     player = _Player(feed, in_flight=in_flight, progress=progress)
     # Jitter only, so that publishers that lost one broker do not return in step.
     jitter = Random()  # noqa: S311
@@ -196,21 +199,28 @@ class _Feed:
     """The events as messages that are due, one after another."""
 
     def __init__(
-        self, events: Iterable[Event], *, clock: Clock, first_ms: int | None, batch: int
+        self,
+        events: Iterable[Event],
+        *,
+        clock: Clock,
+        first_ms: int | None,
+        batch: int,
+        due_ms: Callable[[Event], int],
     ) -> None:
         self._events: Iterator[Event] = iter(events)
         self._clock = clock
         self._batch = batch
+        self._due_ms = due_ms
         self._next = next(self._events, None)
         if first_ms is None:
-            first_ms = 0 if self._next is None else self._next.at_ms
+            first_ms = 0 if self._next is None else due_ms(self._next)
         self._shift_ms = clock.origin_ms - first_ms
 
     def wait_s(self) -> float | None:
         """Wall seconds until the next message is due; None when there is none any more."""
         if self._next is None:
             return None
-        return self._clock.seconds_until(self._next.at_ms + self._shift_ms)
+        return self._clock.seconds_until(self._due_ms(self._next) + self._shift_ms)
 
     def take(self) -> _Message:
         """The next message, whether or not its first event is due."""
@@ -218,7 +228,7 @@ class _Feed:
         first = self._next
         topic = topic_of(first)
         family = _family(topic)
-        due_ms = max(first.at_ms, self._clock.now_ms() - self._shift_ms)
+        due_ms = max(self._due_ms(first), self._clock.now_ms() - self._shift_ms)
         wires: list[bytes] = []
         size = 0
         event: Event | None = first
@@ -226,7 +236,7 @@ class _Feed:
             event is not None
             and len(wires) < self._batch
             and size < _FULL_BYTES
-            and event.at_ms <= due_ms
+            and self._due_ms(event) <= due_ms
         ):
             its_topic = topic_of(event)
             if its_topic != topic:

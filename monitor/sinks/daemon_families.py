@@ -17,6 +17,7 @@ from monitor.sinks.exposition import Header, label_pairs
 Samples = Iterable[tuple[Mapping[str, str], float | None]]
 
 _OWN: Final = "callcenter_monitor_"
+_HASH_DIGITS: Final = 16
 
 
 def write_family(header: Header, samples: Samples) -> bytes:
@@ -39,6 +40,7 @@ def daemon_families(
         daemon: Its own figures.
     """
     yield from _process(daemon)
+    yield from _ledger(daemon)
     yield from _sources(daemon)
     if snapshot is not None:
         yield from _engine(snapshot)
@@ -69,6 +71,16 @@ def _process(daemon: DaemonView) -> Iterator[tuple[Header, Samples]]:
         {},
         daemon.journal_commit_s,
     )
+    yield _counter(
+        "journal_damaged_rows_total",
+        "Rows of the journal that failed their checksum when they were read and were left out.",
+        daemon.damaged_rows,
+    )
+    yield _counter(
+        "checkpoints_damaged_total",
+        "Checkpoints that failed their digest when they were read and were passed over.",
+        daemon.damaged_checkpoints,
+    )
     yield _by(
         "quarantined_total",
         "Messages that could not be decoded and were set aside.",
@@ -81,6 +93,34 @@ def _process(daemon: DaemonView) -> Iterator[tuple[Header, Samples]]:
             ({"channel": channel, "result": result}, count)
             for (channel, result), count in daemon.deliveries.items()
         ],
+    )
+    yield _by(
+        "deliveries_discarded_total",
+        "Changes of alerts that were given up before a receiver accepted them.",
+        "channel",
+        daemon.deliveries_discarded,
+    )
+
+
+def _ledger(daemon: DaemonView) -> Iterator[tuple[Header, Samples]]:
+    head = daemon.ledger_head
+    yield _gauge("ledger_rows", "Rows of the ledger.", {}, head.n)
+    yield _gauge(
+        "ledger_head_info",
+        "Always 1: how the newest row's hash begins; noted elsewhere, it proves the rows before.",
+        {"hash": head.hash[:_HASH_DIGITS]},
+        1,
+    )
+    yield _counter(
+        "ledger_conflicts_total",
+        "Entries that had the key of an earlier one and said something else.",
+        daemon.ledger_conflicts,
+    )
+    yield _gauge(
+        "clock_behind_ledger",
+        "1 while the clock is behind the ledger, so that no deadline is judged.",
+        {},
+        int(daemon.clock_behind_ledger),
     )
 
 
@@ -106,6 +146,11 @@ def _sources(daemon: DaemonView) -> Iterator[tuple[Header, Samples]]:
             "mqtt_broker_discarded_total",
             "Messages that the broker says it threw away.",
             daemon.broker_discarded,
+        ),
+        (
+            "inbox_discarded_total",
+            "Messages that found the inbox full and will not come again.",
+            daemon.inbox_discarded,
         ),
     ):
         yield _by(name, text, "source", counts)

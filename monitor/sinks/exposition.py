@@ -27,6 +27,8 @@ from monitor.core.window import window_label
 # Samples in one template. The text of a chunk stays below 128 KiB, above which the allocator maps
 # fresh pages for each, which doubles the time of large expositions.
 CHUNK: Final = 1_024
+# To make the labels of a sample takes as long as to write so many.
+_NEW_WEIGHT: Final = 8
 
 # The levels that a standard binds and that are therefore exported with verdicts and bands.
 JUDGED: Final = frozenset(
@@ -202,13 +204,15 @@ class FamilyWriter:
         self._templates: list[bytes] = []
 
     def write(self, snapshot: Snapshot) -> Iterator[tuple[int, bytes]]:
-        """The samples in chunks: their number, and their lines."""
+        """The samples in chunks: as how many they count for the time that they took, and lines."""
         flat = np.ravel(self._family.values(snapshot, self._layout))
         for index, start in enumerate(range(0, flat.size, CHUNK)):
             part = flat[start : start + CHUNK]
+            weight = part.size
             if index == len(self._templates):
                 self._templates.append(self._make_template(part.size))
-            yield part.size, self._templates[index] % tuple(self._family.fill(part))
+                weight *= _NEW_WEIGHT
+            yield weight, self._templates[index] % tuple(self._family.fill(part))
 
     def _make_template(self, size: int) -> bytes:
         names = list(islice(self._series, size))

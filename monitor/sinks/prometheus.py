@@ -18,8 +18,7 @@ from monitor.sinks.call_families import FAMILIES
 from monitor.sinks.daemon_families import daemon_families, write_family
 from monitor.sinks.exposition import FamilyWriter, Layout
 
-# Samples after which the caller is given the chance to let other work run: about a millisecond,
-# and some four when the labels are made for the first time.
+# Samples after which the caller is given the chance to let other work run: about a millisecond.
 _SLICE: Final = 8_192
 
 
@@ -46,18 +45,20 @@ class Exposition:
         pending: list[bytes] = []
         for header, samples in daemon_families(snapshot, daemon):
             pending += (header.render(openmetrics=openmetrics), write_family(header, samples))
-        sample_count = 0
+        written = 0
         writers = () if snapshot is None else self._writers_for(snapshot)
+        yield pending
+        pending = []
         for writer in writers:
             assert snapshot is not None
             pending.append(writer.header.render(openmetrics=openmetrics))
-            for count, lines in writer.write(snapshot):
+            for weight, lines in writer.write(snapshot):
                 pending.append(lines)
-                sample_count += count
-                if sample_count >= _SLICE:
+                written += weight
+                if written >= _SLICE:
                     yield pending
                     pending = []
-                    sample_count = 0
+                    written = 0
         if openmetrics:
             pending.append(b"# EOF\n")
         yield pending

@@ -24,20 +24,35 @@ class Message(Struct, gc=False, eq=False):
 
     Attributes:
         source: Name of the source, as configured.
-        topic: MQTT topic, or what stands for it; empty when it was no UTF-8.
+        topic: MQTT topic; empty when it was no UTF-8, None when it came by another way.
         payload: The bytes.
         retain: Whether the broker kept it from before the subscription: it tells a state, not
             that something has happened now.
         connection: Where it is acknowledged; None when nobody waits for that.
         token: What `connection` knows it by.
+        receipt: What becomes of it is written here; None when nobody asks.
     """
 
     source: str
-    topic: str
+    topic: str | None
     payload: bytes
     retain: bool = False
     connection: "Connection | None" = None
     token: int = 0
+    receipt: "Receipt | None" = None
+
+
+class Receipt(Struct, gc=False, eq=False):
+    """What became of one message; to be believed once the message is acknowledged.
+
+    Attributes:
+        events: How many events of it were taken in; None when nobody looked at it, because its
+            source had just been removed from the configuration.
+        refused: How many of its parts were refused, by reason.
+    """
+
+    events: int | None = None
+    refused: dict[str, int] = {}
 
 
 class Connection(Protocol):

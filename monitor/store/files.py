@@ -10,6 +10,7 @@ it ends.
 
 import contextlib
 import fcntl
+import glob
 import logging
 import os
 import sqlite3
@@ -101,6 +102,13 @@ def open_or_set_aside(path: Path) -> tuple[sqlite3.Connection, Path | None]:
         ) from fault
     except OSError as fault:
         raise StoreError(f"{path} cannot be opened: {fault.strerror}") from fault
+
+
+def set_aside_files(path: Path) -> list[Path]:
+    """The databases that were set aside in favour of the one at `path`, the newest last."""
+    found = path.parent.glob(f"{glob.escape(path.name)}.corrupt-*")
+    files = [file for file in found if not file.name.endswith(("-wal", "-shm"))]
+    return sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name))
 
 
 def size_bytes(path: Path) -> int:

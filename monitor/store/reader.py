@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from monitor.store import intervals
 from monitor.store.errors import StoreError, describe
-from monitor.store.records import AlertRecord, QuarantineRecord
+from monitor.store.records import AlertRecord, QuarantineRecord, StoredPeriod
 from monitor.store.schema import connect_read_only
 
 _Result = TypeVar("_Result")
@@ -69,6 +70,16 @@ class Reader:
             lambda connection: tuple(
                 AlertRecord(*row) for row in connection.execute(statement, values)
             )
+        )
+
+    async def period(self, scope: str, start_ms: int, end_ms: int, amendments: int) -> StoredPeriod:
+        """What is stored of one scope over some time; see `Store.period`.
+
+        Raises:
+            StoreError: The file cannot be read now.
+        """
+        return await self._run(
+            lambda connection: intervals.period(connection, scope, start_ms, end_ms, amendments)
         )
 
     async def close(self) -> None:

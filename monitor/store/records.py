@@ -8,10 +8,10 @@ caller's number.
 Pure: no I/O, no clock.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+
+from monitor.core.periods import Amendment
 
 _MAX_REASON = 200
 
@@ -46,7 +46,7 @@ class QuarantineRecord:
         source: The adapter instance that received it.
         reason: A word of ours for what was wrong, never text of the payload; <= 200 characters.
         size: Length of the payload in bytes.
-        sha256: Hexadecimal digest of the payload, to find it again at its origin.
+        digest: Keyed digest of the payload in hexadecimal, to find it again at its origin.
         id: Number of the row; 0 when not stored yet.
     """
 
@@ -54,16 +54,11 @@ class QuarantineRecord:
     source: str
     reason: str
     size: int
-    sha256: str
+    digest: str
     id: int = 0
 
     def __post_init__(self) -> None:
         assert len(self.reason) <= _MAX_REASON
-
-    @classmethod
-    def of(cls, received_ms: int, source: str, reason: str, payload: bytes) -> Self:
-        """The record of one payload; keeps its size and digest and forgets it."""
-        return cls(received_ms, source, reason, len(payload), hashlib.sha256(payload).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +84,25 @@ class AlertRecord:
     reason: str
     body: str
     id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPeriod:
+    """The intervals of one scope over some time, summed up.
+
+    Attributes:
+        counts: One for each of the engine's fields.
+        recorded_ms: The newest boundary that is stored, of whatever scope; 0 when there is none.
+        first_ms: Where the stored intervals begin, of whatever scope; None when there are none.
+        amended_total: How many amendments are in the counts.
+        amendments: The newest of them, the newest first.
+    """
+
+    counts: tuple[int, ...]
+    recorded_ms: int
+    first_ms: int | None
+    amended_total: int
+    amendments: tuple[Amendment, ...]
 
 
 @dataclass(frozen=True, slots=True)

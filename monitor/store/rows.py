@@ -40,7 +40,7 @@ def append(
     if quarantined:
         connection.executemany(
             _QUARANTINE,
-            [(q.received_ms, q.source, q.reason, q.size, q.sha256) for q in quarantined],
+            [(q.received_ms, q.source, q.reason, q.size, q.digest) for q in quarantined],
         )
         # Here and not in `prune`, so that a flood of rubbish is bounded at every instant.
         connection.execute(

@@ -7,7 +7,7 @@ Why the alert history is guarded by triggers and yet can be pruned: history that
 can rewrite proves nothing, and history that nothing can shorten fills the disk. So no row is ever
 changed or replaced, and only rows older than the boundary in `retention` can be deleted. Moving
 the boundary is an act of its own that remains in the file and says where the history begins; it
-only moves forward.
+only moves forward. The ledger has no such boundary: nothing of it is ever changed or deleted.
 
 Tables are STRICT so that the check at the start also finds a value whose type damage has changed.
 
@@ -19,6 +19,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from monitor.core.ledger import GENESIS
+from monitor.store import interval_schema
 from monitor.store.errors import StoreError
 
 # "CCMS": tells our files from any other program's.
@@ -99,7 +101,49 @@ _FIRST: Final = (
         PRIMARY KEY (channel, key)
     ) STRICT, WITHOUT ROWID""",
 )
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
+_LEDGER: Final = (
+    """CREATE TABLE ledger (
+        n INTEGER PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        recorded_ms INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        key TEXT NOT NULL UNIQUE,
+        body TEXT NOT NULL,
+        hash TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX ledger_by_kind ON ledger (kind, subject, n)",
+    # How long the ledger is, beside it: rows that are gone at its end leave no trace in a chain.
+    """CREATE TABLE ledger_head (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        n INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        recorded_ms INTEGER NOT NULL
+    ) STRICT""",
+    f"INSERT INTO ledger_head VALUES (1, 0, '{GENESIS}', 0)",  # noqa: S608
+    """CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    """CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    # A row that replaces another by its key would delete it without the trigger above.
+    """CREATE TRIGGER ledger_at_end BEFORE INSERT ON ledger
+        WHEN NEW.n IS NOT (SELECT n + 1 FROM ledger_head)
+            OR EXISTS (SELECT 1 FROM ledger WHERE key = NEW.key)
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    """CREATE TRIGGER ledger_grows AFTER INSERT ON ledger
+        BEGIN UPDATE ledger_head
+            SET n = NEW.n, hash = NEW.hash, recorded_ms = NEW.recorded_ms; END""",
+    """CREATE TRIGGER ledger_head_forward BEFORE UPDATE ON ledger_head
+        WHEN NOT EXISTS (SELECT 1 FROM ledger WHERE n = NEW.n AND n = OLD.n + 1
+            AND hash = NEW.hash AND recorded_ms = NEW.recorded_ms
+            AND recorded_ms >= OLD.recorded_ms AND NEW.one = 1)
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    """CREATE TRIGGER ledger_head_single BEFORE INSERT ON ledger_head
+        BEGIN SELECT RAISE(ABORT, 'the ledger has one head'); END""",
+    """CREATE TRIGGER ledger_head_stays BEFORE DELETE ON ledger_head
+        BEGIN SELECT RAISE(ABORT, 'the ledger has one head'); END""",
+)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _LEDGER, interval_schema.STEP)
 VERSION: Final = len(MIGRATIONS)
 
 _BUSY_TIMEOUT_S: Final = 5.0

@@ -2,8 +2,8 @@
 
 The journal holds every batch as it was received; a checkpoint holds the engine's state as of one
 place in it; a restart is the newest sound checkpoint and a replay of what follows. Beside them:
-that payloads were refused (never their content), the history of alerts, and what each receiver
-has acknowledged.
+that payloads were refused (never their content), the history of alerts, what each receiver has
+acknowledged, and the ledger, of which nothing is ever deleted.
 
 The event loop never waits for the disk: `append` hands over to the writer's thread and comes back
 when the commit is on disk. The readings at the start (`load_checkpoint`, `journal_after`,
@@ -20,22 +20,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from monitor.store import checkpoints, rows
+from monitor.core.intervals import ClosedIntervals
+from monitor.core.ledger import LedgerEntry, LedgerHead, LedgerRow
+from monitor.store import checkpoints, intervals, ledger, ledger_gap, rows
 from monitor.store.checkpoints import PartSource
 from monitor.store.errors import StoreError, describe
 from monitor.store.files import InstanceLock, open_or_set_aside, prepare_directory
+from monitor.store.ledger import Appended, LedgerFilter
 from monitor.store.reader import Reader
 from monitor.store.records import (
     AlertRecord,
     JournalRecord,
     QuarantineRecord,
     StoredCheckpoint,
+    StoredPeriod,
     StoreStatus,
 )
 from monitor.store.schema import connect_read_only
 from monitor.store.writer import PassingError, Work, Writer
 
 _ROW_BYTES: Final = 100
+_CELL_BYTES: Final = 8  # of an interval, with its share of the row
 # Makes the log be copied after each checkpoint, which is most of what the log then holds.
 _CHECKPOINT_BYTES: Final = 8 << 20
 _PRUNE_BYTES: Final = 1 << 20
@@ -47,14 +52,25 @@ class Store:
     Attributes:
         path: The database.
         set_aside: Where a damaged file was moved at the start, so that this store began empty:
-            a gap in the history, to be declared. None when nothing was wrong.
+            a gap in the history, which the ledger declares. None when nothing was wrong.
+        ledger_head: The end of the ledger.
+        ledger_conflicts: Entries since the start that had the key of an earlier one and said
+            something else.
     """
 
     def __init__(
-        self, path: Path, set_aside: Path | None, writer: Writer, reader: Reader, lock: InstanceLock
+        self,
+        path: Path,
+        set_aside: Path | None,
+        writer: Writer,
+        reader: Reader,
+        lock: InstanceLock,
+        head: LedgerHead,
     ) -> None:
         self.path = path
         self.set_aside = set_aside
+        self.ledger_head = head
+        self.ledger_conflicts = 0
         self._writer = writer
         self._reader = reader
         self._lock = lock
@@ -77,6 +93,7 @@ class Store:
         try:
             connection, set_aside = open_or_set_aside(path)
             try:
+                head = ledger_gap.declare(connection, path)
                 reader = Reader(path)
             except sqlite3.Error as fault:
                 connection.close()
@@ -84,7 +101,7 @@ class Store:
         except BaseException:
             lock.release()
             raise
-        return cls(path, set_aside, Writer(connection, path), reader, lock)
+        return cls(path, set_aside, Writer(connection, path), reader, lock, head)
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,11 +128,22 @@ class Store:
         records: Sequence[JournalRecord],
         quarantined: Sequence[QuarantineRecord] = (),
         alerts: Sequence[AlertRecord] = (),
+        entries: Sequence[LedgerEntry] = (),
+        recorded_ms: int = 0,
+        closed: Sequence[ClosedIntervals] = (),
     ) -> int:
         """Store rows in one transaction; durable when this returns.
 
         Waits for as long as the disk is full or locked: that is the back-pressure. Ids are given
         in the order of the calls.
+
+        Args:
+            records: For the journal.
+            quarantined: What was refused.
+            alerts: Changes of alerts.
+            entries: For the ledger; those whose keys it has are passed over.
+            recorded_ms: Now, epoch ms; of use for the entries alone.
+            closed: Sets of intervals; those whose boundaries it has are passed over.
 
         Returns:
             The journal's last id after these records.
@@ -123,19 +151,26 @@ class Store:
         Raises:
             StoreError: The store failed for good or was closed; not known to be stored.
         """
-        count = len(records) + len(quarantined) + len(alerts)
+        assert recorded_ms or not entries
+        count = len(records) + len(quarantined) + len(alerts) + len(entries)
         weight_bytes = (
             count * _ROW_BYTES
             + sum(len(record.body) for record in records)
             + sum(len(alert.body) for alert in alerts)
+            + sum(len(entry.text) for entry in entries)
+            + sum(one.size * _CELL_BYTES for one in closed)
         )
-        return await self._writer.submit(
-            Work(
-                lambda connection: rows.append(connection, records, quarantined, alerts),
-                count,
-                weight_bytes,
-            )
-        )
+
+        def apply(connection: sqlite3.Connection) -> tuple[int, Appended | None]:
+            last_id = rows.append(connection, records, quarantined, alerts)
+            intervals.add(connection, closed)
+            return last_id, ledger.append(connection, entries, recorded_ms) if entries else None
+
+        last_id, appended = await self._writer.submit(Work(apply, count, weight_bytes))
+        if appended is not None:
+            self.ledger_head = appended.head
+            self.ledger_conflicts += appended.conflicts
+        return last_id
 
     async def save_checkpoint(
         self, journal_id: int, at_ms: int, config_hash: str, parts: Mapping[str, PartSource]
@@ -191,12 +226,18 @@ class Store:
         )
 
     async def prune(
-        self, now_ms: int, keep_events_ms: int, keep_quarantine_ms: int, keep_alerts_ms: int
+        self,
+        now_ms: int,
+        keep_events_ms: int,
+        keep_quarantine_ms: int,
+        keep_alerts_ms: int,
+        keep_calls_ms: int,
     ) -> int:
         """Delete what is older than its keeping time, in short transactions between others' work.
 
         Journal records that a kept checkpoint does not contain stay, whatever their age.
-        Deliveries go with the alerts. The file does not shrink; its space is used again.
+        Deliveries go with the alerts, intervals with the calls. The file does not shrink; its space
+        is used again.
 
         Returns:
             How many rows were deleted; fewer than there were to delete when the disk would not
@@ -211,6 +252,7 @@ class Store:
             (rows.prune_quarantine, keep_quarantine_ms),
             (rows.prune_alerts, keep_alerts_ms),
             (rows.prune_deliveries, keep_alerts_ms),
+            (intervals.prune, keep_calls_ms),
         ):
             try:
                 deleted += await self._delete(delete, now_ms - keep_ms)
@@ -256,6 +298,16 @@ class Store:
             found = connection.execute("SELECT channel, key, state FROM deliveries")
             return {(channel, key): state for channel, key, state in found}
 
+    def last_entry(self, kind: str, subject: str) -> LedgerRow | None:
+        """The newest row of the ledger of this kind about this subject; None when there is none.
+
+        Raises:
+            StoreError: The file cannot be read.
+        """
+        with self._reading() as connection:
+            wanted = LedgerFilter(kind=kind, subject=subject)
+            return next(ledger.read_rows(connection, wanted, newest_first=True), None)
+
     async def recent_quarantine(self, limit: int) -> tuple[QuarantineRecord, ...]:
         """The newest `limit` refused payloads, newest first.
 
@@ -278,6 +330,22 @@ class Store:
             StoreError: The file cannot be read now.
         """
         return await self._reader.alert_history(limit, key, before_id)
+
+    async def period(
+        self, scope: str, start_ms: int, end_ms: int, *, amendments: int
+    ) -> StoredPeriod:
+        """What is stored of one scope in the intervals that begin in [start_ms, end_ms).
+
+        Args:
+            scope: Name of the scope; one that never was gives zeros.
+            start_ms: Epoch ms.
+            end_ms: Epoch ms.
+            amendments: How many amendments to give at most, the newest ones.
+
+        Raises:
+            StoreError: The file cannot be read now.
+        """
+        return await self._reader.period(scope, start_ms, end_ms, amendments)
 
     async def close(self, *, flush_s: float = 5.0) -> None:
         """Store what was handed over, copy the log into the database, let the lock go.

@@ -42,6 +42,11 @@ class Gate:
         is_tls: Whether this server speaks TLS.
         max_body_bytes: Larger requests are refused.
         timeout_s: No request takes longer.
+
+    Attributes:
+        credentials: The same; others hold from the next request on.
+        guarded: Routes that ask for credentials of their own and bound what they read; the others'
+            are no use there. They are served over TLS or to this machine only, as the rest.
     """
 
     def __init__(
@@ -54,7 +59,8 @@ class Gate:
         timeout_s: float = 30.0,
     ) -> None:
         self._names = frozenset(name.lower() for name in (*names, "localhost"))
-        self._credentials = credentials
+        self.credentials = credentials
+        self.guarded: frozenset[web.AbstractRoute] = frozenset()
         self._is_tls = is_tls
         self._max_body_bytes = max_body_bytes
         self._timeout_s = timeout_s
@@ -62,11 +68,14 @@ class Gate:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse the request or hand it on."""
-        if (request.content_length or 0) > self._max_body_bytes:
+        is_guarded = request.match_info.route in self.guarded
+        if (request.content_length or 0) > self._max_body_bytes and not is_guarded:
             raise web.HTTPRequestEntityTooLarge(self._max_body_bytes, request.content_length or 0)
         if request.method not in _READS and self._is_foreign_page(request):
             raise web.HTTPForbidden(text="refused: sent by the page of another site\n")
-        if _is_local(request):
+        if is_guarded:
+            self._check_privacy(request)
+        elif _is_local(request):
             self._check_name(request)
         else:
             await self._check_credentials(request)
@@ -88,13 +97,12 @@ class Gate:
             raise web.HTTPMisdirectedRequest(text="this server is not known under this name\n")
 
     async def _check_credentials(self, request: web.Request) -> None:
-        is_private = self._is_tls or _is_loopback_peer(request)
-        if self._credentials is None or not is_private:
-            raise web.HTTPForbidden(
-                text="only readers on this machine are served: TLS and users are not configured\n"
-            )
+        credentials = self.credentials
+        if credentials is None:
+            raise _unprotected()
+        self._check_privacy(request)
         try:
-            is_allowed = await self._credentials.allow(request.headers.get("Authorization", ""))
+            is_allowed = await credentials.allow(request.headers.get("Authorization", ""))
         except TooBusyError:
             raise web.HTTPServiceUnavailable(
                 text="too many checks of passwords\n", headers={"Retry-After": "5"}
@@ -104,6 +112,11 @@ class Gate:
                 text="name and password are needed\n",
                 headers={"WWW-Authenticate": 'Basic realm="callcenter-monitor", charset="UTF-8"'},
             )
+
+    def _check_privacy(self, request: web.Request) -> None:
+        """Credentials are not to cross a network in the clear."""
+        if not (self._is_tls or _is_loopback_peer(request)):
+            raise _unprotected()
 
     @staticmethod
     def _is_foreign_page(request: web.Request) -> bool:
@@ -118,6 +131,12 @@ class Gate:
         except ValueError:
             return False
         return name in self._names or is_loopback(name)
+
+
+def _unprotected() -> web.HTTPForbidden:
+    return web.HTTPForbidden(
+        text="only readers on this machine are served: TLS and users are not configured\n"
+    )
 
 
 def is_loopback(address: str) -> bool:

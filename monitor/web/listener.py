@@ -2,16 +2,22 @@
 
 aiohttp bounds neither. Without this, whoever can reach the port could hold every file descriptor
 of the process with connections that never ask for anything, and the sources would go without.
+
+aiohttp logs a request that it cannot parse together with what is wrong in it, which may be a
+caller's number. Such a request is answered with 400 and not logged.
 """
 
 import asyncio
+import logging
 import ssl
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
+_LOG = logging.getLogger(__name__)
 _MAX_CONNECTIONS: Final = 256
 _FIRST_REQUEST_WITHIN_S: Final = 10.0
 _KEEPALIVE_S: Final = 30.0
@@ -35,7 +41,13 @@ class Listener:
         first_request_within_s: float = _FIRST_REQUEST_WITHIN_S,
     ) -> None:
         self._runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=_KEEPALIVE_S, shutdown_timeout=1.0
+            app,
+            access_log=None,
+            keepalive_timeout=_KEEPALIVE_S,
+            shutdown_timeout=1.0,
+            logger=_LOG,
+            # A few kilobytes can hold gigabytes; who wants compressed bodies unpacks with a bound.
+            auto_decompress=False,
         )
         self._max_connections = max_connections
         self._first_request_within_s = first_request_within_s
@@ -92,6 +104,14 @@ class Listener:
         if timer is not None:
             timer.cancel()
         return await handler(request)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a record of aiohttp's tells of a fault of ours, and not of what a client sent."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_LOG.addFilter(_is_ours)
 
 
 class _Refusal(asyncio.Protocol):

@@ -81,6 +81,13 @@ def verdict_record(scope: Scope, verdict: Verdict) -> Record:
     return {
         "scope": scope.name,
         "window": window_label(verdict.window_ms),
+        **measure_record(verdict),
+    }
+
+
+def measure_record(verdict: Verdict) -> Record:
+    """What a verdict says, but for whose and when."""
+    return {
         "measure": verdict.measure,
         "unit": "seconds" if verdict.measure is Measure.AVERAGE_HOLD else "ratio",
         "state": verdict.state.name.lower(),

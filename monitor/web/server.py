@@ -6,7 +6,7 @@ needs of the rest of the program is handed to it, so that it knows neither the s
 No answer holds the loop for more than a few milliseconds: see `scrape.py` and `api.py`.
 """
 
-import ssl
+import asyncio
 from collections.abc import Sequence
 from importlib import resources
 from typing import Final
@@ -14,11 +14,10 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from monitor.config.secrets_file import SecretError, check_private
 from monitor.web.api import Api
 from monitor.web.board import Board, Readiness, Reload, RenderSlices, VerdictsOf
-from monitor.web.credentials import Credentials
 from monitor.web.gate import Gate
+from monitor.web.identity import Handshakes, Identity
 from monitor.web.listener import Listener
 from monitor.web.scrape import MetricsPage
 from monitor.web.settings import WebSettings
@@ -38,6 +37,7 @@ class WebServer:
         readiness: Why the daemon is not ready.
         reload: Loads the configuration anew.
         extra_routes: Of other parts, behind the same gate.
+        guarded_routes: Of other parts that ask for credentials of their own.
 
     Raises:
         SecretError: A file of users, of a certificate or of its key cannot be used.
@@ -53,17 +53,18 @@ class WebServer:
         readiness: Readiness,
         reload: Reload,
         extra_routes: Sequence[web.AbstractRouteDef] = (),
+        guarded_routes: Sequence[web.AbstractRouteDef] = (),
     ) -> None:
         self._settings = settings
         self._readiness = readiness
         self._reload = reload
-        self._tls = _tls_context(settings)
+        identity = Identity.read(settings)
+        self._handshakes = None if identity.tls is None else Handshakes(identity.tls)
         self._metrics = MetricsPage(board, render)
-        users_file = settings.users_file
-        gate = Gate(
+        gate = self._gate = Gate(
             names=(settings.host, *settings.names),
-            credentials=None if users_file is None else Credentials.load(users_file),
-            is_tls=self._tls is not None,
+            credentials=identity.credentials,
+            is_tls=identity.tls is not None,
             max_body_bytes=settings.max_body_bytes,
         )
         app = web.Application(
@@ -72,13 +73,14 @@ class WebServer:
         app.on_response_prepare.append(gate.add_headers)
         app.add_routes(self._routes(Api(board, verdicts_of, readiness)))
         app.add_routes(extra_routes)
+        gate.guarded = frozenset(app.add_routes(guarded_routes))
         self._listener = Listener(app)
         self._port = settings.port
 
     @property
     def url(self) -> str:
         """The address of the page; right after `start`."""
-        scheme = "http" if self._tls is None else "https"
+        scheme = "http" if self._handshakes is None else "https"
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
         return f"{scheme}://{host}:{self._port}/"
 
@@ -88,7 +90,22 @@ class WebServer:
         Raises:
             OSError: The address cannot be listened on.
         """
-        self._port = await self._listener.start(self._settings.host, self._settings.port, self._tls)
+        tls = None if self._handshakes is None else self._handshakes.context
+        self._port = await self._listener.start(self._settings.host, self._settings.port, tls)
+
+    async def read_identity(self) -> Identity:
+        """Certificate, key and users as they are on the disk now; changes nothing.
+
+        Raises:
+            SecretError: One of the files cannot be used.
+        """
+        return await asyncio.to_thread(Identity.read, self._settings)
+
+    def assume(self, identity: Identity) -> None:
+        """Serve with another identity of the same files from the next connection on."""
+        self._gate.credentials = identity.credentials
+        if self._handshakes is not None and identity.tls is not None:
+            self._handshakes.current = identity.tls
 
     async def stop(self) -> None:
         """Close the socket and every connection."""
@@ -140,19 +157,3 @@ def _constant(body: bytes, content_type: str) -> Handler:
         return web.Response(body=body, content_type=content_type, charset="utf-8")
 
     return answer
-
-
-def _tls_context(settings: WebSettings) -> ssl.SSLContext | None:
-    if settings.certificate_file is None or settings.key_file is None:
-        return None
-    check_private(settings.key_file)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.certificate_file, settings.key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise SecretError(
-            f"{settings.certificate_file} and {settings.key_file} are no certificate and its key "
-            f"({error.strerror or error})"
-        ) from error
-    return context

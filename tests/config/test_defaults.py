@@ -26,10 +26,12 @@ def test_a_short_file_has_every_default(tmp_path: Path) -> None:
 
 def test_topics_and_client_id_follow_from_the_name_of_the_source(tmp_path: Path) -> None:
     mqtt = load_text(tmp_path, SHORT).sources[0].mqtt
+    assert mqtt is not None
     assert mqtt.topics == ("acd/pbx1/#",)
     assert mqtt.client_id == "callcenter-monitor-pbx1"
     assert (mqtt.host, mqtt.port, mqtt.tls) == ("b.example", 8883, True)
     assert (mqtt.receive_maximum, mqtt.session_expiry_ms) == (1_000, 7 * 24 * HOUR_MS)
+    assert (mqtt.max_unacknowledged_bytes, mqtt.maximum_packet_size) == (64 * 2**20, 2**20)
 
 
 def test_without_rules_there_is_one_for_each_limited_measure(tmp_path: Path) -> None:

@@ -26,8 +26,15 @@ def test_what_is_explained_loads_to_an_equal_configuration(file: Path, tmp_path:
     assert explain(again) == explain(config)
 
 
-def test_every_key_of_the_model_is_printed(tmp_path: Path) -> None:
-    text = SHORT + "alerts: {channels: [{name: a, webhook: {url: https://x.example}}]}\n"
+def test_every_key_of_the_model_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCM_TOKEN", "0123456789abcdef")
+    text = SHORT + "  - {name: dialer, format: normalized, http: {token_env: CCM_TOKEN}}\n"
+    text += "alerts: {channels: [{name: a, webhook: {url: https://x.example}}]}\n"
+    closed = "{from: 2026-07-04 08:00, to: 2026-07-04 09:00, reason: a, zone: America/Phoenix}"
+    open_ = "{zone: America/Phoenix, hours: always}"
+    text = text.replace(
+        "    lines:\n", f"    closures: [{closed}]\n    pharmacies: [{open_}]\n    lines:\n"
+    )
     told = explain(load_text(tmp_path, text))
     for section in Section.__subclasses__():
         if section.__name__ == "Alertmanager":

@@ -15,6 +15,7 @@ from monitor.config.secrets_file import (
     read_environment,
     read_secret,
     secret_of,
+    token_of,
 )
 
 SECRET = "correct horse"
@@ -148,3 +149,36 @@ def test_explain_never_prints_what_is_in_a_secret_file(tmp_path: Path) -> None:
     told = explain(load_text(tmp_path, _with_files(*files)))
     assert SECRET not in told
     assert str(tmp_path / "password") in told
+
+
+PUSHES = SHORT + "  - {name: dialer, format: normalized, http: {token_file: token}}\n"
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "fifteen letters", "0123456789abcde", "sixteen letters !", "caf\u00e9" * 9, "x" * 513],
+)
+def test_a_token_that_is_short_or_fits_no_header_is_refused(tmp_path: Path, token: str) -> None:
+    file = private(tmp_path / "token", token + "\n")
+    (fault,) = faults_of_text(tmp_path, PUSHES)
+    assert fault.startswith("9: sources[1].http.token_file: ")
+    assert str(file) in fault
+    assert not token or token not in fault
+
+
+def test_a_token_is_private_and_told_nowhere(tmp_path: Path) -> None:
+    token = "0123456789abcdef"
+    file = private(tmp_path / "token", token + "\n")
+    assert token not in explain(load_text(tmp_path, PUSHES))
+    assert token_of(file, None) == token
+    file.chmod(0o644)
+    (fault,) = faults_of_text(tmp_path, PUSHES)
+    assert "chmod o-rwx" in fault
+
+
+def test_two_sources_have_two_tokens(tmp_path: Path) -> None:
+    private(tmp_path / "token", "0123456789abcdef")
+    vendor = "  - {name: vendor, format: normalized, http: {token_file: token}}\n"
+    assert faults_of_text(tmp_path, PUSHES + vendor) == [
+        "10: sources[2].http.token_file: is that of source dialer, a token of its own is needed"
+    ]

@@ -66,6 +66,7 @@ def test_quick_steps_book_what_the_general_parts_book(
         engine.tracker._books.cell(call.made_ms, call.made_row, fields.CALLS_MADE, -1)
         engine.tracker._books.cell(call.assigned_ms, call.assigned_row, fields.CALLS_ASSIGNED, -1)
     assert not totals(engine, BASE_MS + 200_000).any()
+    assert not engine.intervals.counts("organization", 0, 2**62).any()
 
 
 def line(name: str, queue: str, number: str) -> LinePlan:

@@ -11,13 +11,14 @@ compared exactly where it may go down: in a window of the API that holds the who
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from bank_table import BankCall, bank_events, load_bank
-from daemon import Daemon, Metrics, Rehearsal, contract_config
-from real_parts import wait_until
+from daemon import Daemon, Metrics, Publisher, Rehearsal, contract_config, publishing
+from real_parts import Mosquitto, wait_until
 from recount import NO_QUEUE, BankRecount
 
 QUEUES: Final = ("IN", "NE", "NW", "PE", "PS", "TT")
@@ -93,6 +94,20 @@ def cut(
             kept.append("\t".join(cells))
     to.write_text("\n".join([header, *kept, ""]), encoding="ascii")
     return BankDay(to, load_bank(to))
+
+
+def playing(
+    day: BankDay, broker: Mosquitto, clock: Rehearsal, *, options: Sequence[str] = ()
+) -> AbstractContextManager[Publisher]:
+    """Play a recording into a broker in the background, as the source `bank`."""
+    return publishing(
+        day.path,
+        form="anonymous-bank",
+        broker_url=broker.url,
+        clock=clock,
+        source="bank",
+        options=options,
+    )
 
 
 def bank_config(

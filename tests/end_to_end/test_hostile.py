@@ -27,12 +27,11 @@ from daemon import (
     Daemon,
     Rehearsal,
     promtool_findings,
-    publishing,
     running,
     source_config,
     wall_now_s,
 )
-from end_to_end.bank_day import BankDay, bank_config, cut, wait_counted
+from end_to_end.bank_day import BankDay, bank_config, cut, playing, wait_counted
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -291,13 +290,7 @@ def play_and_attack(
 ) -> Attacker:
     """Good calls and hostile messages at the same time; returns when both are over."""
     with (
-        publishing(
-            day.path,
-            form="anonymous-bank",
-            broker_url=broker.url,
-            clock=clock,
-            source="bank",
-        ) as publisher,
+        playing(day, broker, clock) as publisher,
         client_of(broker) as client,
     ):
         now_ms = clock.start_s * 1000 + int((wall_now_s() - clock.start_s) * 1000 * clock.speed)

@@ -15,8 +15,8 @@ from typing import Final
 
 import pytest
 from bank_table import bank_path
-from daemon import Daemon, Rehearsal, ending, publishing, running, source_config
-from end_to_end.bank_day import bank_config, check_whole_window, cut, wait_counted
+from daemon import Daemon, Rehearsal, ending, running, source_config
+from end_to_end.bank_day import bank_config, check_whole_window, cut, playing, wait_counted
 from end_to_end.pager import Pager
 from real_parts import mosquitto, wait_until
 
@@ -90,13 +90,7 @@ def test_thirty_kills_change_no_figure_and_no_alert(tmp_path: Path) -> None:
         with (
             running(steady),
             running(killed),
-            publishing(
-                day.path,
-                form="anonymous-bank",
-                broker_url=broker.url,
-                clock=clock,
-                source="bank",
-            ) as publisher,
+            playing(day, broker, clock) as publisher,
         ):
             steady.wait_metric("callcenter_monitor_events_total", 1, 30.0, source="bank")
             kills_while_playing = 0
@@ -132,13 +126,7 @@ def test_a_stop_in_good_order_tells_nobody_anything_twice(tmp_path: Path) -> Non
         daemon = Daemon(tmp_path / "daemon", config, clock=clock)
         with (
             running(daemon),
-            publishing(
-                day.path,
-                form="anonymous-bank",
-                broker_url=broker.url,
-                clock=clock,
-                source="bank",
-            ) as publisher,
+            playing(day, broker, clock) as publisher,
         ):
             wait_until(lambda: pager.has("firing"), 60.0, "an alert to be told")
             wait_until(lambda: daemon.rows("SELECT 1 FROM deliveries"), 10.0, "that to be noted")
@@ -174,13 +162,7 @@ def test_an_alert_that_ended_while_the_daemon_was_away_is_told_as_ended(tmp_path
         daemon = Daemon(tmp_path / "daemon", config, clock=clock)
         with ending(daemon):
             daemon.start_and_connect()
-            with publishing(
-                day.path,
-                form="anonymous-bank",
-                broker_url=broker.url,
-                clock=clock,
-                source="bank",
-            ):
+            with playing(day, broker, clock):
                 wait_until(lambda: pager.has("firing"), 60.0, "an alert to be told")
             told = {key for _, key, status in pager.posts if status == "firing"}
             assert daemon.terminate(10.0) == 0

@@ -13,11 +13,10 @@ from daemon import (
     Metrics,
     Rehearsal,
     promtool_findings,
-    publishing,
     running,
     source_config,
 )
-from end_to_end.bank_day import BankDay, bank_config, cut, expected_of, wait_counted
+from end_to_end.bank_day import BankDay, bank_config, cut, expected_of, playing, wait_counted
 from real_parts import (
     Alertmanager,
     Mosquitto,
@@ -138,14 +137,7 @@ def play_day(
     watch = PagerWatch(pager)
     with (
         watch.watching(),
-        publishing(
-            day.path,
-            form="anonymous-bank",
-            broker_url=broker.url,
-            clock=clock,
-            source="bank",
-            options=["--batch", "50"],
-        ) as publisher,
+        playing(day, broker, clock, options=["--batch", "50"]) as publisher,
     ):
         assert f"{day.event_count} events published" in publisher.finish(180.0)
         shown = wait_counted(daemon, day, clock, 60.0)

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 from bank_table import bank_path
-from daemon import Daemon, Rehearsal, contract_config, publishing, running, source_config
-from end_to_end.bank_day import QUEUES, BankDay, cut, wait_counted
+from daemon import Daemon, Rehearsal, contract_config, running, source_config
+from end_to_end.bank_day import QUEUES, BankDay, cut, playing, wait_counted
 from end_to_end.pager import Pager
 from real_parts import Mosquitto, mosquitto, wait_until
 from recount import BankRecount
@@ -114,13 +114,7 @@ def test_a_reload_changes_what_is_watched_and_no_count(tmp_path: Path) -> None:
         daemon = Daemon(tmp_path / "daemon", first, clock=clock)
         with (
             running(daemon),
-            publishing(
-                day.path,
-                form="anonymous-bank",
-                broker_url=broker.url,
-                clock=clock,
-                source="bank",
-            ) as publisher,
+            playing(day, broker, clock) as publisher,
         ):
             wait_until(lambda: pager.has("firing"), 60.0, "the alert to be told")
             refuse_a_bad_file(daemon, first)

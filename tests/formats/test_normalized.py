@@ -1,7 +1,8 @@
 """The decoder takes what is good, names what is not, and never raises."""
 
 import json
-from hashlib import sha256
+from gc import is_tracked
+from hashlib import blake2b, md5, sha1, sha256
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from wire_events import BASE_S, KEY, wire_events
 
 from monitor.core.events import Event
 from monitor.formats import journal
+from monitor.formats.instants import carried_ms, instant_ms
 from monitor.formats.normalized import (
     AHEAD_MS_MAX,
     BEHIND_MS_MAX,
@@ -19,7 +21,7 @@ from monitor.formats.normalized import (
     Decoded,
     NormalizedDecoder,
 )
-from monitor.formats.rejection import DIGEST_BYTES_MAX, REJECTION_REASONS
+from monitor.formats.rejection import REJECTION_REASONS
 
 GOOD: dict[str, Any] = {
     "v": 1, "type": "call.queued", "source": "pbx1", "ts": BASE_S + 0.25, "call_id": "c-1",
@@ -127,6 +129,35 @@ def test_every_millisecond_field_comes_from_the_wires_seconds() -> None:
     assert (event.wait_ms, event.talk_ms) == (42_500, 17_000)
 
 
+seconds = st.floats(1, 1e11) | st.integers(1, 10**11)
+
+
+@given(ts=seconds, carried=seconds, lasted=st.floats(0, 1e7) | st.integers(0, 10**7))
+@example(ts=BASE_S + 0.1235, carried=BASE_S + 0.4995, lasted=0.0005)
+@example(ts=86_399.9995, carried=86_400, lasted=1e7)
+@example(ts=1e11, carried=1e11, lasted=0)
+def test_numbers_are_rounded_as_the_careful_reader_rounds_them(
+    ts: float, carried: float, lasted: float
+) -> None:
+    event = good(ts=ts, queued_at=carried, answered_at=carried, wait_s=lasted, talk_s=lasted)
+    at_ms = instant_ms(ts)
+    assert at_ms is not None
+    assert event.at_ms == at_ms
+    assert (True, event.queued_ms) == (True, event.answered_ms) == carried_ms(carried, at_ms)
+    assert event.wait_ms == event.talk_ms == int(lasted * 1000 + 0.5)
+    stored = (event.at_ms, event.queued_ms, event.answered_ms, event.wait_ms, event.talk_ms)
+    assert {type(one) for one in stored} <= {int, type(None)}
+
+
+def test_an_event_takes_its_own_fields_and_no_others() -> None:
+    event = good()
+    event.queue = "member-es"
+    assert event.queue == "member-es"
+    with pytest.raises(AttributeError):
+        event.caller = "17"  # type: ignore[attr-defined]
+    assert not is_tracked(event)
+
+
 def test_millisecond_fields_on_the_wire_are_never_believed() -> None:
     planted = {
         "at_ms": 5, "queued_ms": 5, "answered_ms": 5, "wait_ms": 5, "talk_ms": 5,
@@ -218,7 +249,23 @@ def test_a_message_that_is_none_is_refused_whole(payload: bytes, reason: str) ->
 def test_a_huge_payload_is_neither_parsed_nor_hashed_whole() -> None:
     payload = bytes(256_000_000)
     (rejected,) = decode(payload).rejected
-    assert rejected == ("too_large", 256_000_000, sha256(bytes(DIGEST_BYTES_MAX)).hexdigest())
+    assert (rejected.reason, rejected.size) == ("too_large", 256_000_000)
+    # Hashing all of it would take half a second of processor time.
+    assert rejected.digest == decode(bytes(MESSAGE_BYTES_MAX + 1)).rejected[0].digest
+    assert rejected.digest != decode(b"x" + bytes(MESSAGE_BYTES_MAX)).rejected[0].digest
+
+
+def test_a_refused_number_cannot_be_found_from_its_digest_without_the_key() -> None:
+    number = b"4155550137"
+    digests = {
+        key: NormalizedDecoder("pbx1", key).decode(number).rejected[0].digest
+        for key in (KEY, KEY + b"2")
+    }
+    assert digests[KEY] == decode(number).rejected[0].digest
+    assert digests[KEY] == blake2b(number, digest_size=32, key=KEY, person=b"refused").hexdigest()
+    guesses = {hash_(number).hexdigest() for hash_ in (sha256, blake2b, md5, sha1)}
+    guesses.add(blake2b(number, digest_size=32).hexdigest())
+    assert len({*guesses, *digests.values()}) == len(guesses) + 2
 
 
 def test_the_last_of_duplicate_keys_holds_and_is_the_one_that_is_judged() -> None:

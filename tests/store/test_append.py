@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.formats.normalized import NormalizedDecoder
 from monitor.store.errors import StoreError
 from monitor.store.records import AlertRecord, JournalRecord, QuarantineRecord
 from monitor.store.store import Store
@@ -91,11 +92,12 @@ async def test_a_caller_that_gives_up_harms_nobody(store: Store) -> None:
 async def test_a_payload_in_quarantine_leaves_no_trace_of_its_content(path: Path) -> None:
     canary = b"+1-415-555-0137 Jane Example"
     async with Store.open(path) as store:
-        row = QuarantineRecord.of(5, "pbx1", "bad-json", canary)
-        await store.append([], [row, QuarantineRecord.of(6, "pbx1", "bad-type", b"{}")])
+        (rejected,) = NormalizedDecoder("pbx1", b"key").decode(canary).rejected
+        row = QuarantineRecord(5, "pbx1", *rejected)
+        await store.append([], [row, QuarantineRecord(6, "pbx1", "bad-type", 2, "0b" * 32)])
         newest, older = await store.recent_quarantine(10)
         assert (newest.reason, newest.size) == ("bad-type", 2)
-        assert (older.reason, older.size, older.sha256) == ("bad-json", len(canary), row.sha256)
+        assert (older.reason, older.size, older.digest) == ("bad_json", len(canary), row.digest)
         assert len(await store.recent_quarantine(1)) == 1
     for file in path.parent.iterdir():
         assert b"415-555" not in file.read_bytes()
@@ -159,7 +161,7 @@ async def test_a_closed_store_refuses_and_can_be_closed_again(path: Path) -> Non
 
 async def test_status_tells_commits_rows_time_and_sizes(store: Store) -> None:
     assert store.status.last_commit_ms is None
-    await store.append([record(1), record(2)], [QuarantineRecord.of(1, "p", "r", b"")])
+    await store.append([record(1), record(2)], [QuarantineRecord(1, "p", "r", 0, "")])
     status = store.status
     assert (status.commits_total, status.rows_total) == (1, 3)
     assert status.last_commit_ms is not None

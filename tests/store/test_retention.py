@@ -21,7 +21,7 @@ def alert(at_ms: int) -> AlertRecord:
 
 
 async def ids_after_prune(store: Store, now_ms: int, keep_events_ms: int) -> list[int]:
-    await store.prune(now_ms, keep_events_ms, FOREVER, FOREVER)
+    await store.prune(now_ms, keep_events_ms, FOREVER, FOREVER, FOREVER)
     return [r.id for r in store.journal_after(0)]
 
 
@@ -59,7 +59,7 @@ async def test_pruning_goes_on_between_the_appends_of_others(store: Store) -> No
     await store.append([record(n) for n in range(2_000)])
     await store.save_checkpoint(2_000, 1, "hash", {})
     before = store.status.commits_total
-    assert await store.prune(10_000, 0, FOREVER, FOREVER) == 1_999
+    assert await store.prune(10_000, 0, FOREVER, FOREVER, FOREVER) == 1_999
     assert store.status.commits_total - before >= 10
 
 
@@ -68,11 +68,11 @@ async def test_the_quarantine_is_bounded_in_time_and_in_rows(
 ) -> None:
     monkeypatch.setattr(rows, "QUARANTINE_ROWS", 300)
     for n in range(0, 1_000, 50):
-        batch = [QuarantineRecord.of(n + i, "pbx1", "bad-json", b"x") for i in range(50)]
+        batch = [QuarantineRecord(n + i, "pbx1", "bad-json", 1, "0a") for i in range(50)]
         await store.append([], batch)
         assert len(await store.recent_quarantine(10_000)) <= 300
     assert [q.received_ms for q in await store.recent_quarantine(10_000)] == [*range(999, 699, -1)]
-    assert await store.prune(1_000, FOREVER, 100, FOREVER) == 200
+    assert await store.prune(1_000, FOREVER, 100, FOREVER, FOREVER) == 200
     assert [q.received_ms for q in await store.recent_quarantine(10_000)] == [*range(999, 899, -1)]
 
 
@@ -80,7 +80,7 @@ async def test_alerts_and_their_deliveries_go_when_they_are_old(store: Store) ->
     await store.append([], alerts=[alert(n) for n in range(500)])
     await store.mark_delivered("ops", "old", "resolved", 10, "200")
     await store.mark_delivered("ops", "new", "firing", 450, "200")
-    assert await store.prune(500, FOREVER, FOREVER, 100) == 401
+    assert await store.prune(500, FOREVER, FOREVER, 100, FOREVER) == 401
     assert [a.at_ms for a in await store.alert_history(1_000)] == [*range(499, 399, -1)]
     assert store.delivered() == {("ops", "new"): "firing"}
 
@@ -100,7 +100,7 @@ async def test_alerts_and_their_deliveries_go_when_they_are_old(store: Store) ->
 async def test_the_alert_history_cannot_be_rewritten(path: Path, tampering: str) -> None:
     async with Store.open(path) as store:
         await store.append([], alerts=[alert(n) for n in (5, 6, 7)])
-        await store.prune(10, FOREVER, FOREVER, 8)
+        await store.prune(10, FOREVER, FOREVER, 8, FOREVER)
     with sqlite3.connect(path) as other, pytest.raises(sqlite3.IntegrityError):
         other.execute(tampering)
     other.close()

@@ -8,17 +8,19 @@ import subprocess
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
+from unittest import mock
 
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from real_parts import wait_until_async
 from snapshots import make_snapshot
 from web_parts import HandBoard, port_of, serving
 
 from monitor.config.secrets_file import SecretError
 from monitor.web.credentials import Credentials, TooBusyError, user_line
-from monitor.web.gate import is_loopback
+from monitor.web.gate import Gate, is_loopback
 from monitor.web.listener import Listener
 from monitor.web.settings import WebSettings
 
@@ -169,6 +171,52 @@ async def test_readers_from_elsewhere_need_name_and_password(users_file: Path) -
         for _ in range(2):
             right = basic("floor", PASSWORD)
             assert await status_of(url, headers=REMOTE | {"Authorization": right}) == 200
+
+
+async def test_routes_with_credentials_of_their_own_ask_for_no_others(users_file: Path) -> None:
+    async def take(request: web.Request) -> web.Response:
+        return web.Response(text=str(len(await request.content.read())))
+
+    routes = [web.post("/take/{name}", take)]
+    board = HandBoard(make_snapshot())
+    for settings in (
+        WebSettings(port=0, max_body_bytes=10),
+        WebSettings(port=0, max_body_bytes=10, users_file=users_file),
+    ):
+        async with (
+            serving(board, settings, guarded_routes=routes) as server,
+            aiohttp.ClientSession() as session,
+        ):
+            url = f"{server.url}take/a"
+            # Their bound is their own, too.
+            for headers in ({}, REMOTE, REMOTE | {"Host": "monitor.example"}):
+                async with session.post(url, data=b"x" * 99, headers=headers) as answer:
+                    assert await answer.text() == "99"
+            # What is not theirs is guarded as ever.
+            for path, method in (("take/a", "PUT"), ("take", "POST"), ("take/a/b", "POST")):
+                refused = await status_of(server.url + path, method, headers=REMOTE)
+                assert refused == (403 if settings.users_file is None else 401)
+            foreign = {"Origin": "http://attacker.example"}
+            assert await status_of(url, "POST", headers=foreign) == 403
+
+
+async def test_credentials_do_not_cross_a_network_in_the_clear() -> None:
+    async def take(_request: web.Request) -> web.Response:
+        return web.Response(text="taken")
+
+    gate = Gate(names=(), credentials=None, is_tls=False, max_body_bytes=10)
+    app = web.Application(middlewares=(gate.middleware,))
+    gate.guarded = frozenset(app.add_routes([web.post("/take", take)]))
+    for peer, status in (("127.0.0.1", 200), ("203.0.113.9", 403)):
+        transport = mock.Mock()
+        transport.get_extra_info = {"peername": (peer, 1)}.get
+        request = make_mocked_request("POST", "/take", app=app, transport=transport)
+        request._match_info = await app.router.resolve(request)
+        try:
+            answered = (await gate.middleware(request, take)).status
+        except web.HTTPException as refusal:
+            answered = refusal.status
+        assert answered == status
 
 
 def make_certificate(openssl: str, certificate: Path, key: Path) -> None:

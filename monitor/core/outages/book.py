@@ -1,0 +1,374 @@
+"""All outages: opens them on signals, follows them until they are restored, climbs the ladder.
+
+Each contract has one outage at most, and a clock of its own; outages of several contracts that
+began within a quarter of an hour are one incident. Whatever changes is a `Happening` for the
+ledger, with a key made from the inputs alone, so that replaying the journal makes the same.
+
+A contract fails when it or any of its lines has an active signal, or when the whole organization
+has one and nothing speaks for the contract. It is well when nothing speaks against any of them and
+callers are being answered in time. Only time that is seen and open counts towards confirmation;
+blindness pauses that, never the clock.
+
+Pure: no I/O, no clock.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from monitor.core import fields
+from monitor.core.outages.continuity import ContinuityPlan
+from monitor.core.outages.facts import Facts
+from monitor.core.outages.outage import (
+    CALL_CENTER,
+    UNKNOWN,
+    Evidence,
+    Happening,
+    Outage,
+    OutageState,
+)
+from monitor.core.outages.signals import SignalKind, Signals
+from monitor.core.plan import HOUR_MS, MINUTE_MS
+
+_SAME_INCIDENT_MS: Final = 15 * MINUTE_MS
+# An onset cannot lie further back than this before it was established.
+_LONGEST_BACK_MS: Final = 24 * HOUR_MS
+_CLOSED_KEPT: Final = 1_000
+_CAUSES: Final = {
+    SignalKind.NO_ANSWER: "technology",
+    SignalKind.HOLD: None,
+    SignalKind.DROPS: "technology",
+    SignalKind.SILENCE: "technology",
+    SignalKind.AGENTS: "staffing",
+}
+
+# (contract, deadline in epoch ms) -> end of its last open time before it; None without one.
+LastOpen = Callable[[str, int], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The rows of one contract.
+
+    Attributes:
+        contract: Its id.
+        row: Its own row.
+        rows: Its row and those of its lines.
+    """
+
+    contract: str
+    row: int
+    rows: tuple[int, ...]
+
+
+class OutageBook:
+    """The outages of all contracts.
+
+    Args:
+        plan: Durations and thresholds.
+        names: Name of every watched row.
+        watched: The contracts.
+        whole: Row of the organization.
+        last_open_ms: Tells the effective deadline.
+
+    Attributes:
+        signals: The signals of all rows.
+        open: Open outages by contract.
+        closed: Restored ones, the newest last.
+    """
+
+    def __init__(
+        self,
+        plan: ContinuityPlan,
+        names: tuple[str, ...],
+        watched: tuple[Watched, ...],
+        whole: int,
+        last_open_ms: LastOpen,
+    ) -> None:
+        self._plan = plan
+        self._names = names
+        self._watched = watched
+        self._whole = whole
+        self._last_open_ms = last_open_ms
+        self.signals = Signals(plan, len(names))
+        self.open: dict[str, Outage] = {}
+        self.closed: deque[Outage] = deque(maxlen=_CLOSED_KEPT)
+        self.suspected: dict[str, int] = {}
+        self._happened: list[Happening] = []
+
+    def state_of(self, contract: str) -> OutageState:
+        """Where a contract is."""
+        outage = self.open.get(contract)
+        if outage is not None:
+            return outage.state
+        return OutageState.SUSPECTED if contract in self.suspected else OutageState.NORMAL
+
+    def update(self, facts: Facts) -> None:
+        """Move everything to one second, not before the last one."""
+        signals = self.signals
+        signals.update(facts)
+        some = bool((signals.since_ms >= 0).any())
+        if not (some or self.open or self.suspected):
+            return
+        for watched in self._watched:
+            outage = self.open.get(watched.contract)
+            active = self._active(watched, facts) if some else []
+            if outage is None:
+                self._look(watched, facts, active)
+            else:
+                self._follow(outage, watched, facts, active)
+                self._climb(outage, facts.at_ms)
+
+    def take(self) -> list[Happening]:
+        """What has happened since the last call."""
+        happened, self._happened = self._happened, []
+        return happened
+
+    # -- by hand ------------------------------------------------------------------------------
+
+    def declare(self, contract: str, onset_ms: int, at_ms: int, who: str, why: str) -> Outage:
+        """Open an outage by hand, or take note of it in the one that is open.
+
+        Args:
+            contract: Id of a watched contract.
+            onset_ms: When it ceased to work, as far as is known.
+            at_ms: Now.
+            who: The actor.
+            why: What was said.
+
+        Returns:
+            The outage.
+        """
+        outage = self.open.get(contract)
+        told = Evidence("declared", f"contract/{contract}", None, onset_ms, at_ms, {})
+        if outage is None:
+            watched = next(one for one in self._watched if one.contract == contract)
+            outage = self._open(watched, at_ms, [told])
+        else:
+            outage.evidence.append(told)
+        self._tell("declared", outage, at_ms, {"who": who, "why": why, "onset_ms": onset_ms})
+        return outage
+
+    def note(self, outage: Outage, at_ms: int, who: str, text: str) -> None:
+        """Keep what somebody has to say about an outage."""
+        self._tell("noted", outage, at_ms, {"who": who, "text": text})
+
+    def restore(self, outage: Outage, restored_ms: int, at_ms: int, who: str, why: str) -> None:
+        """Close an outage by hand; what the figures say is kept beside it."""
+        assert outage.is_open
+        outage.restored_by = who
+        self._close(outage, max(outage.onset_ms, restored_ms), at_ms, {"who": who, "why": why})
+
+    # -- one contract -------------------------------------------------------------------------
+
+    def _active(self, watched: Watched, facts: Facts) -> list[Evidence]:
+        """Evidence of the active signals on a contract, its lines, and the whole."""
+        active = self.signals.is_active
+        found = [
+            self._evidence(kind, row, facts)
+            for row in watched.rows
+            for kind in SignalKind
+            if active[kind, row]
+        ]
+        if found or self.signals.well_since_ms[watched.row] != UNKNOWN:
+            return found
+        whole = self._whole
+        return [self._evidence(kind, whole, facts) for kind in SignalKind if active[kind, whole]]
+
+    def _evidence(self, kind: SignalKind, row: int, facts: Facts) -> Evidence:
+        return Evidence(
+            signal=kind.name.lower(),
+            scope=self._names[row],
+            cause=_CAUSES[kind],
+            onset_ms=int(self.signals.onset_ms[kind, row]),
+            since_ms=int(self.signals.since_ms[kind, row]),
+            figures=self.signals.evidence(kind, row, facts),
+        )
+
+    def _look(self, watched: Watched, facts: Facts, active: list[Evidence]) -> None:
+        """A contract without an outage."""
+        contract, at_ms = watched.contract, facts.at_ms
+        if active:
+            self.suspected.pop(contract, None)
+            self._open(watched, at_ms, active)
+            return
+        pending = bool((self.signals.since_ms[:, list(watched.rows)] >= 0).any())
+        if pending and contract not in self.suspected:
+            self.suspected[contract] = at_ms
+        elif not pending and contract in self.suspected and facts.is_seen[watched.row]:
+            del self.suspected[contract]
+
+    def _open(self, watched: Watched, at_ms: int, evidence: list[Evidence]) -> Outage:
+        contract = watched.contract
+        onsets = [one.onset_ms for one in evidence if one.onset_ms != UNKNOWN]
+        onset_ms = min((at_ms, *onsets))
+        restored = [one.restored_ms for one in self.closed if one.contract == contract]
+        onset_ms = max(onset_ms, at_ms - _LONGEST_BACK_MS, *restored)
+        deadline_ms = onset_ms + self._plan.restore_within_ms
+        last_open_ms = self._last_open_ms(contract, deadline_ms)
+        effective_ms = deadline_ms if last_open_ms is None else max(last_open_ms, onset_ms)
+        scopes = sorted({one.scope for one in evidence})
+        outage = self.open[contract] = Outage(
+            id=f"{contract}/{CALL_CENTER}/{at_ms}",
+            incident=self._incident(onset_ms) or f"{contract}/{CALL_CENTER}/{at_ms}",
+            contract=contract,
+            function=CALL_CENTER,
+            state=OutageState.OUTAGE,
+            onset_ms=onset_ms,
+            opened_ms=at_ms,
+            deadline_ms=deadline_ms,
+            effective_deadline_ms=effective_ms,
+            evidence=evidence,
+            lines=scopes,
+            touched=scopes,
+        )
+        self._tell(
+            "opened",
+            outage,
+            at_ms,
+            {
+                "onset_ms": onset_ms,
+                "deadline_ms": deadline_ms,
+                "effective_deadline_ms": effective_ms,
+                "incident": outage.incident,
+                "evidence": [_plain(one) for one in evidence],
+            },
+        )
+        return outage
+
+    def _incident(self, onset_ms: int) -> str | None:
+        """The incident of another contract that began at about the same time."""
+        for other in self.open.values():
+            if abs(other.onset_ms - onset_ms) <= _SAME_INCIDENT_MS:
+                return other.incident
+        return None
+
+    def _follow(
+        self, outage: Outage, watched: Watched, facts: Facts, active: list[Evidence]
+    ) -> None:
+        scopes = sorted({one.scope for one in active})
+        if not all(facts.is_seen[row] for row in watched.rows):
+            outage.seen_ms = facts.at_ms  # what is not seen is neither good nor bad
+            return
+        if active:
+            self._go_on(outage, facts.at_ms, scopes, active)
+        elif outage.state is OutageState.OUTAGE:
+            if self._turns(outage, facts.at_ms, turns=self._is_well(watched, facts)):
+                self._recover(outage, watched, facts)
+        elif self._turns(outage, facts.at_ms, turns=self._is_bad(watched)):
+            self._go_on(outage, facts.at_ms, [], [])
+        elif outage.turn_ms == UNKNOWN:
+            self._confirm(outage, watched, facts)
+        else:
+            outage.seen_ms = facts.at_ms
+
+    def _turns(self, outage: Outage, at_ms: int, *, turns: bool) -> bool:
+        """Whether it has looked the other way for long enough."""
+        if not turns:
+            outage.turn_ms = UNKNOWN
+            return False
+        if outage.turn_ms == UNKNOWN:
+            outage.turn_ms = at_ms
+        return at_ms - outage.turn_ms >= self._plan.turn_ms
+
+    def _recover(self, outage: Outage, watched: Watched, facts: Facts) -> None:
+        outage.state, outage.lines = OutageState.RECOVERING, []
+        outage.well_since_ms = self._well_since_ms(outage, watched)
+        outage.well_ms = facts.at_ms - outage.turn_ms
+        outage.turn_ms, outage.seen_ms = UNKNOWN, facts.at_ms
+        outage.answered_before = int(facts.lifetime[watched.row, fields.ANSWERED])
+        told = {"well_since_ms": outage.well_since_ms}
+        self._tell("recovering", outage, facts.at_ms, told)
+
+    def _go_on(self, outage: Outage, at_ms: int, scopes: list[str], active: list[Evidence]) -> None:
+        if outage.state is OutageState.RECOVERING:
+            outage.state, outage.turn_ms = OutageState.OUTAGE, UNKNOWN
+            outage.relapses += 1
+            outage.well_since_ms, outage.well_ms = UNKNOWN, 0
+            told = {"relapses": outage.relapses, "evidence": [_plain(one) for one in active]}
+            self._tell("relapsed", outage, at_ms, told)
+        elif scopes and scopes != outage.lines:
+            kind = "partial" if set(scopes) < set(outage.lines) else "evidence"
+            told = {"lines": scopes, "evidence": [_plain(one) for one in active]}
+            self._tell(kind, outage, at_ms, told)
+        outage.lines = scopes
+        outage.touched = sorted({*outage.touched, *scopes})
+
+    def _is_bad(self, watched: Watched) -> bool:
+        return any(bool(self.signals.is_bad[row]) for row in watched.rows)
+
+    def _is_well(self, watched: Watched, facts: Facts) -> bool:
+        """Whether nothing speaks against it and callers are answered in time."""
+        is_answered = self.signals.well_since_ms[watched.row] != UNKNOWN
+        is_open = bool(facts.is_open[watched.row])
+        return is_open and bool(is_answered) and not self._is_bad(watched)
+
+    def _well_since_ms(self, outage: Outage, watched: Watched) -> int:
+        """Start of the good period: since when callers of all that had failed are answered."""
+        since_ms = [int(self.signals.well_since_ms[row]) for row in watched.rows]
+        return max(outage.onset_ms, *since_ms)
+
+    def _confirm(self, outage: Outage, watched: Watched, facts: Facts) -> None:
+        if facts.is_open[watched.row]:
+            outage.well_ms += facts.at_ms - outage.seen_ms
+        outage.seen_ms = facts.at_ms
+        answered = int(facts.lifetime[watched.row, fields.ANSWERED]) - outage.answered_before
+        is_shown = answered >= self._plan.recover_min_answered
+        if outage.well_ms >= self._plan.confirm_ms and is_shown:
+            self._close(outage, outage.well_since_ms, facts.at_ms, {"answered": answered})
+
+    def _close(self, outage: Outage, restored_ms: int, at_ms: int, figures: dict[str, Any]) -> None:
+        outage.state, outage.lines = OutageState.NORMAL, []
+        outage.restored_ms, outage.closed_ms = restored_ms, at_ms
+        del self.open[outage.contract]
+        self.closed.append(outage)
+        told = {
+            **figures,
+            "restored_ms": restored_ms,
+            "onset_ms": outage.onset_ms,
+            "lasted_ms": restored_ms - outage.onset_ms,
+            "deadline_ms": outage.deadline_ms,
+            "met_deadline": outage.met_deadline,
+            "relapses": outage.relapses,
+        }
+        self._tell("restored", outage, at_ms, told)
+
+    # -- ladder -------------------------------------------------------------------------------
+
+    def _climb(self, outage: Outage, at_ms: int) -> None:
+        """Tell every step of the ladder that the outage has reached."""
+        while outage.is_open and (age_ms := self._step_ms(outage.step)) <= at_ms - outage.onset_ms:
+            outage.step += 1
+            step_ms = outage.onset_ms + age_ms
+            figures = {"age_ms": age_ms, "left_ms": outage.deadline_ms - step_ms}
+            self._tell("ladder", outage, at_ms, figures)
+        # Good since before the deadline and not confirmed yet: it may still be met.
+        is_down = outage.is_open and outage.state is OutageState.OUTAGE
+        if is_down and at_ms > outage.deadline_ms and not outage.is_missed:
+            outage.is_missed = True
+            self._tell("missed", outage, at_ms, {"deadline_ms": outage.deadline_ms})
+
+    def _step_ms(self, step: int) -> int:
+        """Age at which the ladder's `step` is reached."""
+        ladder = self._plan.ladder_ms
+        if step < len(ladder):
+            return ladder[step]
+        last_ms = ladder[-1] if ladder else 0
+        return last_ms + (step - len(ladder) + 1) * self._plan.ladder_every_ms
+
+    def _tell(self, kind: str, outage: Outage, at_ms: int, figures: dict[str, Any]) -> None:
+        key = f"outage/{outage.id}/{outage.told}"
+        outage.told += 1
+        self._happened.append(Happening(key, at_ms, kind, outage.contract, outage.id, figures))
+
+
+def _plain(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "signal": evidence.signal,
+        "scope": evidence.scope,
+        "cause": evidence.cause,
+        "onset_ms": evidence.onset_ms,
+        "since_ms": evidence.since_ms,
+        "figures": evidence.figures,
+    }

@@ -1,0 +1,133 @@
+"""What counts as an outage, and what happens on the way to its deadline, as plain numbers.
+
+The defaults are meant for a line with at least a few hundred calls a day. Every signal has a
+threshold, a duration and a smallest volume, so that a single odd call starts no clock.
+
+Pure: no I/O, no clock.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS
+
+RESTORE_WITHIN_MS: Final = 72 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswerPlan:
+    """Callers wait and nobody is answered.
+
+    Attributes:
+        for_ms: At least this long.
+        most_ms: From this long on whatever chance may say, if `min_unanswered` calls wait or have
+            left unanswered meanwhile.
+        min_unanswered: Fewer calls that went unanswered prove nothing.
+    """
+
+    for_ms: int = 30 * SECOND_MS
+    most_ms: int = 10 * MINUTE_MS
+    min_unanswered: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlan:
+    """Callers are answered far too late.
+
+    Judged over the last five minutes, or the quarter or the hour where five minutes have too few.
+
+    Attributes:
+        hold_floor_times: `hold_floor` is this many times the limit of the hold.
+        within_per_mille: Or it is beyond the limit, and at most so many in a thousand of the
+            decided calls were in time.
+        for_ms: And that lasts.
+        min_calls: On fewer calls nothing is said.
+    """
+
+    hold_floor_times: int = 2
+    within_per_mille: int = 200
+    for_ms: int = 2 * MINUTE_MS
+    min_calls: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DropPlan:
+    """Calls are cut off.
+
+    Attributes:
+        per_mille: So many in a thousand of the calls that ended within a minute were disconnected
+            or look like it.
+        min_calls: And at least so many.
+        burst_calls: Or so many callers "gave up" within one and the same second.
+        for_ms: And that lasts; a burst need not.
+    """
+
+    per_mille: int = 300
+    min_calls: int = 10
+    burst_calls: int = 12
+    for_ms: int = 10 * SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class SilencePlan:
+    """No call comes although calls are expected, and the feed is alive.
+
+    Attributes:
+        for_ms: At least this long.
+        min_expected: And at least so many calls were expected meanwhile.
+    """
+
+    for_ms: int = MINUTE_MS
+    min_expected: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsPlan:
+    """The agents have gone.
+
+    Attributes:
+        per_mille: So many in a thousand of those who were there are left, or fewer.
+        within_ms: Who were there at most within this time before.
+        min_agents: Fewer before prove nothing: a shift of two may end.
+        for_ms: And that lasts.
+    """
+
+    per_mille: int = 300
+    within_ms: int = 30 * MINUTE_MS
+    min_agents: int = 10
+    for_ms: int = 2 * MINUTE_MS
+
+
+_HOURS: Final = (0, 24, 36, 48, 60, 66, 70, 71, 72)
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuityPlan:
+    """The restoration of an essential function, 42 CFR 422.504(o)(2) and 423.505(p)(2).
+
+    Attributes:
+        restore_within_ms: From the onset to the deadline.
+        confirm_ms: How long a function has to have been good, open and seen, before it is restored.
+        ladder_ms: Ages of an outage at which it is told anew, ascending.
+        ladder_every_ms: And then again and again.
+        false_per_year: How many outages a year chance may feign for each scope and signal that
+            counts on chance (no answer, silence).
+        blind_after_ms: A source of which nothing is heard for this long is not seen any more.
+        turn_ms: How long it has to be well before it is told to recover, or bad to relapse; an active
+            signal is a relapse at once.
+        recover_min_answered: Answered calls within fifteen minutes without which nothing is good.
+    """
+
+    restore_within_ms: int = RESTORE_WITHIN_MS
+    confirm_ms: int = HOUR_MS
+    ladder_ms: tuple[int, ...] = tuple(hours * HOUR_MS for hours in _HOURS)
+    ladder_every_ms: int = HOUR_MS
+    false_per_year: float = 0.05
+    blind_after_ms: int = 30 * SECOND_MS
+    turn_ms: int = 2 * MINUTE_MS
+    recover_min_answered: int = 3
+    no_answer: NoAnswerPlan = field(default_factory=NoAnswerPlan)
+    hold: HoldPlan = field(default_factory=HoldPlan)
+    drops: DropPlan = field(default_factory=DropPlan)
+    silence: SilencePlan = field(default_factory=SilencePlan)
+    agents: AgentsPlan = field(default_factory=AgentsPlan)

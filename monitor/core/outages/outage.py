@@ -1,0 +1,142 @@
+"""One outage of one contract: where it is, since when, and until when it has to be over.
+
+            a condition       it lasted                 well again
+    NORMAL ------------> SUSPECTED --------> OUTAGE ----------------> RECOVERING
+      ^                      |                 ^                          |
+      |      it went away    |                 |        bad again         |
+      +<---------------------+                 +<-------------------------+
+      ^                                                                   |
+      +-------------------------------------------------------------------+
+            well for the confirmation time: restored, dated to its start
+
+The clock starts at the onset, which is dated back, runs by the wall clock and is never paused:
+onset and deadline are two instants that nothing changes once the outage is open.
+
+Pure: no I/O, no clock.
+"""
+
+from enum import IntEnum
+from typing import Any, Final
+
+from msgspec import Struct
+
+UNKNOWN: Final = -1
+CALL_CENTER: Final = "call_center"
+
+
+class OutageState(IntEnum):
+    """Where a contract is. The name in lower case is the word outside."""
+
+    NORMAL = 0
+    SUSPECTED = 1
+    OUTAGE = 2
+    RECOVERING = 3
+
+
+class Evidence(Struct, frozen=True):
+    """What a signal fired on.
+
+    Attributes:
+        signal: Name of the signal, or `declared`.
+        scope: Name of the scope.
+        cause: demand, staffing or technology: what it points to; None when to nothing alone.
+        onset_ms: When it began to go wrong.
+        since_ms: Since when the condition lasts.
+        figures: The numbers that it fired on, by name; milliseconds and counts.
+    """
+
+    signal: str
+    scope: str
+    cause: str | None
+    onset_ms: int
+    since_ms: int
+    figures: dict[str, int | float]
+
+
+class Outage(Struct):
+    """One outage.
+
+    Attributes:
+        id: `CONTRACT/call_center/OPENED_MS`: the same after a restart and on every replica.
+        incident: Id of the first outage of the same incident.
+        contract: Id of the contract.
+        function: The essential function.
+        state: OUTAGE, RECOVERING, or NORMAL once it is restored.
+        onset_ms: When it ceased to work.
+        opened_ms: When that was established.
+        deadline_ms: When it has to be restored.
+        effective_deadline_ms: End of the last time before the deadline at which the contract has
+            to be open, so that restoration can still be shown; the deadline itself without one.
+        evidence: What it was opened on.
+        lines: Names of the scopes with an active signal now; empty while recovering.
+        touched: Names of all scopes that had one.
+        step: How many steps of the ladder have been told.
+        turn_ms: Since when it has looked the other way: well in an outage, bad while recovering;
+            UNKNOWN while it does not.
+        well_since_ms: Start of the good period; UNKNOWN while there is none.
+        well_ms: How long it has been well, open and seen since then.
+        answered_before: Answered calls of the contract (lifetime) at that start.
+        seen_ms: Until when `well_ms` has been counted.
+        relapses: How often it was well and then not.
+        restored_ms: When it was restored; UNKNOWN before.
+        closed_ms: When that was confirmed; UNKNOWN before.
+        restored_by: Who said so, when it was said by hand.
+        is_missed: Whether the deadline has passed while it did not work.
+        told: How many happenings it has had.
+    """
+
+    id: str
+    incident: str
+    contract: str
+    function: str
+    state: OutageState
+    onset_ms: int
+    opened_ms: int
+    deadline_ms: int
+    effective_deadline_ms: int
+    evidence: list[Evidence]
+    lines: list[str]
+    touched: list[str]
+    step: int = 0
+    turn_ms: int = UNKNOWN
+    well_since_ms: int = UNKNOWN
+    well_ms: int = 0
+    answered_before: int = 0
+    seen_ms: int = UNKNOWN
+    relapses: int = 0
+    restored_ms: int = UNKNOWN
+    closed_ms: int = UNKNOWN
+    restored_by: str | None = None
+    is_missed: bool = False
+    told: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not restored yet."""
+        return self.restored_ms == UNKNOWN
+
+    @property
+    def met_deadline(self) -> bool | None:
+        """Whether it was restored by its deadline; None while that can still be told either way."""
+        return None if self.is_open else self.restored_ms <= self.deadline_ms
+
+
+class Happening(Struct, frozen=True):
+    """Something that the ledger has to keep: at each change of an outage.
+
+    Attributes:
+        key: Unique, and the same however often the inputs are replayed.
+        at_ms: The second of it.
+        kind: opened, evidence, partial, recovering, relapsed, restored, ladder, missed, declared or
+            noted.
+        contract: Id of the contract.
+        outage: Id of the outage.
+        figures: What there is to say: plain values only.
+    """
+
+    key: str
+    at_ms: int
+    kind: str
+    contract: str
+    outage: str
+    figures: dict[str, Any]

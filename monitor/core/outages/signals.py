@@ -1,0 +1,323 @@
+"""The signals of an outage: what has gone wrong, since when, and how sure that is.
+
+    no_answer   callers wait and nobody is answered, longer than chance explains
+    hold        answers come far too late
+    drops       calls are cut off
+    silence     no call comes although calls are expected, longer than chance explains
+    agents      the agents have gone
+
+A signal *begins* with its condition, is *active* when the condition has lasted, and carries the
+onset: when things ceased to work, which is before anybody could know. Chance: answers (and calls)
+are taken for a Poisson process, so none comes within a gap g at rate r with the probability
+exp(-r g) (for calls, whose rate is itself uncertain, (1 + r g / k) ** -k: the same, mixed over a
+gamma distribution of shape k). In a year there are about r * year such gaps, and the signal waits
+until fewer than `false_per_year` of them would be as long.
+
+What is not seen is not judged: while a source cannot be heard, all stands still. Outside required
+hours nothing begins, and what has begun but is not active is forgotten.
+
+Pure: no I/O, no clock.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from monitor.core import fields
+from monitor.core.outages.continuity import ContinuityPlan
+from monitor.core.outages.facts import CUT_OFF, DECIDED, UNANSWERED, BoolArray, Facts, total
+from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS
+from monitor.core.snapshot import FloatArray, IntArray
+
+_PER_MILLE: Final = 1_000
+_QUARTER_S: Final = 900.0
+# A line is open about twelve hours a day.
+_OPEN_S_A_YEAR: Final = 365 * 12 * 3600.0
+# The rate of answers is learned only while answers come.
+_LEARNED_WITHIN_MS: Final = MINUTE_MS
+_LONGEST_GAP_MS: Final = HOUR_MS
+# Fewer calls of a minute say nothing about it.
+_MINUTE_MIN: Final = 3
+# A lull of this long within a bad stretch does not end it.
+_LULL_MS: Final = 2 * MINUTE_MS
+_NEVER: Final = -1
+
+
+class SignalKind(IntEnum):
+    """What has gone wrong. The name in lower case is the word outside."""
+
+    NO_ANSWER = 0
+    HOLD = 1
+    DROPS = 2
+    SILENCE = 3
+    AGENTS = 4
+
+
+KINDS: Final = len(SignalKind)
+
+
+class Signals:
+    """The signals of all watched scopes.
+
+    Args:
+        plan: Thresholds.
+        rows: Watched scopes.
+
+    Attributes:
+        since_ms: Shape (kinds, rows), int64: since when the condition lasts; -1 while it does not.
+        onset_ms: Shape (kinds, rows), int64: when it began to go wrong; -1 without a condition.
+        is_active: Shape (kinds, rows), bool: the condition has lasted.
+        is_bad: Shape (rows,), bool: something speaks against its being well, at the last second
+            that was seen.
+        well_since_ms: Shape (rows,), int64: since when callers have been answered in time; -1 while
+            they are not.
+    """
+
+    def __init__(self, plan: ContinuityPlan, rows: int) -> None:
+        self._plan = plan
+        shape = (KINDS, rows)
+        self.since_ms: IntArray = np.full(shape, _NEVER, dtype=np.int64)
+        self.onset_ms: IntArray = np.full(shape, _NEVER, dtype=np.int64)
+        self.is_active: BoolArray = np.zeros(shape, dtype=np.bool_)
+        self.is_bad: BoolArray = np.zeros(rows, dtype=np.bool_)
+        self.well_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._at_ms = _NEVER
+        # Since the last answer: when callers began to wait, for how long any has waited, who left.
+        self._answered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._unanswered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._exposed_ms: IntArray = np.zeros(rows, dtype=np.int64)
+        self._left_before: IntArray = np.zeros(rows, dtype=np.int64)
+        self._answers_per_s: FloatArray = np.full(rows, np.nan)
+        # Since the last call: how many were expected.
+        self._offered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._expected: FloatArray = np.zeros(rows)
+        # Stretches in which callers are answered late, or cut off.
+        self._late_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._late_until_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._cut_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._burst_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._burst: IntArray = np.zeros(rows, dtype=np.int64)
+        # The most agents of late, and when.
+        self._most: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._most_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+
+    def update(self, facts: Facts) -> None:
+        """Take up one second, not before the last one."""
+        elapsed_ms = 0 if self._at_ms == _NEVER else facts.at_ms - self._at_ms
+        assert elapsed_ms >= 0
+        self._at_ms = facts.at_ms
+        judged = facts.is_seen & facts.is_open
+        self._expose(facts, judged, elapsed_ms)
+        recent = facts.recent(self._plan.hold.min_calls)
+        self._mark_late(facts, recent, judged)
+        conditions = (
+            self._no_answer(facts),
+            self._hold(facts, recent),
+            self._drops(facts),
+            self._silence(facts, judged, elapsed_ms),
+            self._agents(facts),
+        )
+        durations_ms = (
+            0,
+            self._plan.hold.for_ms,
+            self._plan.drops.for_ms,
+            0,
+            self._plan.agents.for_ms,
+        )
+        for kind, ((holds, onset_ms), for_ms) in enumerate(
+            zip(conditions, durations_ms, strict=True)
+        ):
+            self._move(kind, facts, holds, onset_ms, for_ms)
+        self._mark_well(facts, recent, judged)
+
+    def _move(
+        self, kind: int, facts: Facts, holds: BoolArray, onset_ms: IntArray, for_ms: int
+    ) -> None:
+        """Begin, go on with, or end the signals of one kind."""
+        seen, active = facts.is_seen, self.is_active[kind]
+        since_ms, onset = self.since_ms[kind], self.onset_ms[kind]
+        begins = holds & seen & facts.is_open & (since_ms < 0)
+        since_ms[begins] = facts.at_ms
+        onset[begins] = np.where(onset_ms < 0, facts.at_ms, onset_ms)[begins]
+        ends = seen & (since_ms >= 0) & (~holds & facts.is_open | ~active & ~facts.is_open)
+        since_ms[ends] = onset[ends] = _NEVER
+        lasts = seen & facts.is_open & (since_ms >= 0) & (facts.at_ms - since_ms >= for_ms)
+        active |= lasts
+        active &= since_ms >= 0
+
+    # -- nobody is answered -------------------------------------------------------------------
+
+    def _expose(self, facts: Facts, judged: BoolArray, elapsed_ms: int) -> None:
+        """Follow the time that callers have waited since the last answer."""
+        answered = facts.last_answered_ms != self._answered_ms
+        left = total(facts.lifetime, UNANSWERED)
+        self._answered_ms = facts.last_answered_ms.copy()
+        over = answered | ~facts.is_open
+        self._unanswered_ms[over] = _NEVER
+        self._exposed_ms[over] = 0
+        self._left_before[over] = left[over]
+        waits = judged & (facts.waiting > 0)
+        going_on = waits & (self._unanswered_ms >= 0)
+        self._exposed_ms[going_on] += elapsed_ms
+        begins = waits & (self._unanswered_ms < 0)
+        began_ms = np.maximum(facts.last_answered_ms, facts.at_ms - facts.longest_wait_ms)
+        self._unanswered_ms[begins] = began_ms[begins]
+        self._exposed_ms[begins] = (facts.at_ms - began_ms)[begins]
+        learns = judged & (self._exposed_ms <= _LEARNED_WITHIN_MS)
+        rate = facts.quarter[:, fields.ANSWERED] / _QUARTER_S
+        self._answers_per_s = np.where(learns & (rate > 0), rate, self._answers_per_s)
+
+    def _no_answer(self, facts: Facts) -> tuple[BoolArray, IntArray]:
+        plan = self._plan.no_answer
+        rate = self._answers_per_s
+        chance_ms = SECOND_MS * _gaps(rate, self._plan.false_per_year) / rate
+        needed_ms = np.where(
+            np.isnan(rate), plan.most_ms, np.clip(chance_ms, plan.for_ms, _LONGEST_GAP_MS)
+        )
+        unanswered = total(facts.lifetime, UNANSWERED) - self._left_before + facts.waiting
+        holds = (self._exposed_ms >= needed_ms) & (unanswered >= plan.min_unanswered)
+        return holds & (self._unanswered_ms >= 0), self._unanswered_ms
+
+    # -- answered too late --------------------------------------------------------------------
+
+    def _mark_late(self, facts: Facts, recent: IntArray, judged: BoolArray) -> None:
+        """Follow the stretches in which most callers are answered late or not at all."""
+        late, decided = facts.last_minute[:, fields.LATE], total(facts.last_minute, DECIDED)
+        few = decided < _MINUTE_MIN
+        late = np.where(few, recent[:, fields.LATE], late)
+        decided = np.where(few, total(recent, DECIDED), decided)
+        is_late = judged & (decided >= _MINUTE_MIN) & (2 * late >= decided)
+        begins = is_late & (self._late_since_ms < 0)
+        # Half of the last minute's calls were late, and each of them came before its threshold.
+        self._late_since_ms[begins] = facts.at_ms - MINUTE_MS
+        self._late_until_ms[is_late] = facts.at_ms
+        over = judged & (self._late_since_ms >= 0) & ~is_late
+        over &= facts.at_ms - self._late_until_ms >= _LULL_MS
+        self._late_since_ms[over | ~facts.is_open] = _NEVER
+
+    def _mark_well(self, facts: Facts, recent: IntArray, judged: BoolArray) -> None:
+        """Say who is well: most callers in time, the hold within its limit, and no signal."""
+        waited_ms, calls = facts.hold_floor(recent)
+        decided = total(recent, DECIDED)
+        slow = (facts.hold_limit_ms >= 0) & (calls > 0) & (waited_ms > calls * facts.hold_limit_ms)
+        slow |= (decided > 0) & (2 * recent[:, fields.LATE] >= decided)
+        bad = (self.since_ms >= 0).any(axis=0) | slow
+        self.is_bad = np.where(judged, bad, self.is_bad)
+        is_well = judged & ~bad & (recent[:, fields.ANSWERED] > 0)
+        begins = is_well & (self.well_since_ms < 0)
+        # It was well again when the last of the late ones had come through.
+        self.well_since_ms[begins] = np.where(
+            self._late_until_ms >= 0, self._late_until_ms, facts.at_ms
+        )[begins]
+        self.well_since_ms[judged & bad] = _NEVER
+
+    def _hold(self, facts: Facts, recent: IntArray) -> tuple[BoolArray, IntArray]:
+        plan = self._plan.hold
+        waited_ms, calls = facts.hold_floor(recent)
+        limited = (facts.hold_limit_ms >= 0) & (calls >= plan.min_calls)
+        limit_ms = calls * facts.hold_limit_ms
+        within, decided = recent[:, fields.ANSWERED_WITHIN], total(recent, DECIDED)
+        few = (decided > 0) & (within * _PER_MILLE <= decided * plan.within_per_mille)
+        far = (waited_ms >= limit_ms * plan.hold_floor_times) | (few & (waited_ms >= limit_ms))
+        return limited & far, self._late_since_ms
+
+    # -- cut off ------------------------------------------------------------------------------
+
+    def _drops(self, facts: Facts) -> tuple[BoolArray, IntArray]:
+        plan = self._plan.drops
+        bursts = facts.burst >= plan.burst_calls
+        self._burst[bursts] = facts.burst[bursts]
+        self._burst_ms[bursts] = facts.at_ms
+        self._burst[facts.at_ms - self._burst_ms > MINUTE_MS] = 0
+        cut = total(facts.last_minute, CUT_OFF) + self._burst
+        ended = facts.last_minute[:, fields.ENDED]
+        some = (cut > 0) & (cut * _PER_MILLE * 2 >= ended * plan.per_mille)
+        begins = some & (self._cut_since_ms < 0)
+        self._cut_since_ms[begins] = facts.at_ms - SECOND_MS
+        self._cut_since_ms[~some & facts.is_seen] = _NEVER
+        holds = some & (cut >= plan.min_calls) & (cut * _PER_MILLE >= ended * plan.per_mille)
+        return holds, self._cut_since_ms
+
+    # -- silence ------------------------------------------------------------------------------
+
+    def _silence(
+        self, facts: Facts, judged: BoolArray, elapsed_ms: int
+    ) -> tuple[BoolArray, IntArray]:
+        plan = self._plan.silence
+        over = (facts.last_offered_ms != self._offered_ms) | ~facts.is_open
+        self._offered_ms = facts.last_offered_ms.copy()
+        self._expected[over] = 0.0
+        rate = np.where(np.isnan(facts.expected_per_s), 0.0, facts.expected_per_s)
+        self._expected[judged] += (rate * elapsed_ms / SECOND_MS)[judged]
+        gap_ms = facts.at_ms - facts.last_offered_ms
+        surprise = facts.spread * np.log1p(self._expected / facts.spread)
+        # Without a sign of life from the source, silence may as well be ours.
+        holds = facts.is_beating & (gap_ms >= plan.for_ms)
+        holds &= self._expected >= plan.min_expected
+        holds &= surprise >= _gaps(np.maximum(rate, 1e-9), self._plan.false_per_year)
+        return holds & (rate > 0), facts.last_offered_ms
+
+    # -- agents -------------------------------------------------------------------------------
+
+    def _agents(self, facts: Facts) -> tuple[BoolArray, IntArray]:
+        plan = self._plan.agents
+        known = facts.is_seen & (facts.staffed >= 0)
+        holds = known & (self._most >= plan.min_agents)
+        holds &= facts.staffed * _PER_MILLE <= self._most * plan.per_mille
+        # While they are gone, those who were there are not forgotten.
+        renewed = (
+            known
+            & ~holds
+            & ((facts.staffed >= self._most) | (facts.at_ms - self._most_ms > plan.within_ms))
+        )
+        self._most[renewed] = facts.staffed[renewed]
+        self._most_ms[renewed] = facts.at_ms
+        return holds & facts.is_open, np.full(facts.rows, facts.at_ms, dtype=np.int64)
+
+    # -- evidence -----------------------------------------------------------------------------
+
+    def evidence(self, kind: SignalKind, row: int, facts: Facts) -> dict[str, int | float]:
+        """The figures that a signal has fired on, in plain numbers."""
+        minute, recent = facts.last_minute[row], facts.recent(self._plan.hold.min_calls)
+        if kind == SignalKind.NO_ANSWER:
+            left = int(total(facts.lifetime, UNANSWERED)[row] - self._left_before[row])
+            return {
+                "waiting": int(facts.waiting[row]),
+                "left_unanswered": left,
+                "without_answer_ms": int(self._exposed_ms[row]),
+                "answers_per_hour_before": round(
+                    3600 * float(np.nan_to_num(self._answers_per_s[row]))
+                ),
+                "last_answered_ms": int(facts.last_answered_ms[row]),
+            }
+        if kind == SignalKind.HOLD:
+            waited_ms, calls = (int(part[row]) for part in facts.hold_floor(recent))
+            return {
+                "hold_floor_ms": waited_ms // max(1, calls),
+                "hold_limit_ms": int(facts.hold_limit_ms[row]),
+                "calls": calls,
+                "answered_within": int(recent[row, fields.ANSWERED_WITHIN]),
+                "late": int(recent[row, fields.LATE]),
+                "decided": int(recent[row, list(DECIDED)].sum()),
+                "waiting": int(facts.waiting[row]),
+            }
+        if kind == SignalKind.DROPS:
+            return {
+                "cut_off": int(minute[list(CUT_OFF)].sum()),
+                "ended": int(minute[fields.ENDED]),
+                "in_one_second": int(self._burst[row]),
+            }
+        if kind == SignalKind.SILENCE:
+            return {
+                "expected": round(float(self._expected[row]), 1),
+                "silent_ms": int(facts.at_ms - facts.last_offered_ms[row]),
+                "last_offered_ms": int(facts.last_offered_ms[row]),
+            }
+        return {"agents": int(facts.staffed[row]), "agents_before": int(self._most[row])}
+
+
+def _gaps(rate: FloatArray, false_per_year: float) -> FloatArray:
+    """How surprising (-ln of the probability) a gap must be to occur that rarely."""
+    found: FloatArray = np.log(np.maximum(rate * _OPEN_S_A_YEAR / false_per_year, np.e))
+    return found

@@ -1,0 +1,263 @@
+"""Watches a plan's contracts for outages: puts together what is known each second, and judges it.
+
+The one place where the parts of this package meet what the engine counts: windows, waiting calls,
+agents, required hours, sight of the sources, and what is expected.
+
+Pure: no I/O, no clock.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from monitor.core import fields
+from monitor.core.calendar import Duty
+from monitor.core.fields import FIELD_COUNT
+from monitor.core.outages.book import OutageBook, Watched
+from monitor.core.outages.continuity import ContinuityPlan
+from monitor.core.outages.expectation import QUARTER_MS, SLOTS, Expectation
+from monitor.core.outages.facts import CUT_OFF, DECIDED, UNANSWERED, BoolArray, Facts
+from monitor.core.outages.sight import Sight
+from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS, Plan
+from monitor.core.ring import WindowRing
+from monitor.core.scopes import ScopeTable
+from monitor.core.snapshot import FloatArray, IntArray
+from monitor.core.standards import Measure
+from monitor.core.verdict import Judge
+from monitor.core.waiting import WaitingRoom
+
+# Windows that the signals look at, ms. The engine has its ring keep them beside the plan's own.
+DETECTION_WINDOWS_MS: Final = (SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS)
+_NEEDED: Final = tuple(
+    sorted(
+        {
+            *DECIDED,
+            *UNANSWERED,
+            *CUT_OFF,
+            fields.OFFERED,
+            fields.ANSWERED,
+            fields.ANSWERED_UNMEASURED,
+            fields.ENDED,
+            fields.WAIT_MS_SUM,
+        }
+    )
+)
+_PRESENT: Final = ("available", "busy", "ringing", "wrapup")
+_QUARTERS_AN_HOUR: Final = 4
+
+
+class OutageWatch:
+    """Follows every contract of a plan.
+
+    Args:
+        plan: What is watched.
+        continuity: When that is an outage.
+        table: The scopes; those above the queues are watched.
+        judge: Knows the limits.
+
+    Attributes:
+        book: The outages.
+        sight: The sources.
+        expectation: What to expect.
+        facts: The last second; None before the first.
+    """
+
+    def __init__(
+        self, plan: Plan, continuity: ContinuityPlan, table: ScopeTable, judge: Judge
+    ) -> None:
+        self._table = table
+        self._continuity = continuity
+        scopes = table.scopes[: table.upper]
+        names = tuple(scope.name for scope in scopes)
+        row_of = {name: row for row, name in enumerate(names)}
+        self._calendars = {
+            row_of[f"line/{contract.id}/{line.name}"]: line.hours
+            for contract in plan.contracts
+            for line in contract.lines
+        }
+        self._rows_of = {
+            contract.id: tuple(
+                row_of[name]
+                for name in (
+                    f"contract/{contract.id}",
+                    *(f"line/{contract.id}/{line.name}" for line in contract.lines),
+                )
+            )
+            for contract in plan.contracts
+        }
+        watched = tuple(Watched(name, rows[0], rows) for name, rows in self._rows_of.items())
+        self.book = OutageBook(continuity, names, watched, 0, self._last_open_ms)
+        self.sight = Sight(continuity.blind_after_ms)
+        for source in plan.sources:
+            self.sight.source(source)
+        self.expectation = Expectation(len(names))
+        self.facts: Facts | None = None
+        self._limits = judge.limit(Measure.AVERAGE_HOLD, np.arange(len(names)))
+        self._is_open: BoolArray = np.zeros(len(names), dtype=np.bool_)
+        self._open_until_ms = -1
+        self._answered_ms: IntArray = np.full(len(names), -1, dtype=np.int64)
+        self._offered_ms: IntArray = np.full(len(names), -1, dtype=np.int64)
+        self._counted: IntArray | None = None
+        self._expected: tuple[FloatArray, FloatArray] = self.expectation.per_second(
+            0, self._last_hour_of(())
+        )
+        # Calls of each of the last quarter-hours, and whether they were seen whole.
+        self._quarters: deque[tuple[IntArray, BoolArray]] = deque(maxlen=_QUARTERS_AN_HOUR)
+        self._quarter = -1
+        self._quarter_offered: IntArray = np.zeros(len(names), dtype=np.int64)
+        self._quarter_whole: BoolArray = np.zeros(len(names), dtype=np.bool_)
+
+    def tick(
+        self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: dict[str, int]
+    ) -> None:
+        """Judge one second.
+
+        Args:
+            at_ms: A whole second, later than the last one; the ring stands there.
+            ring: Has the `DETECTION_WINDOWS_MS`.
+            waiting: Who waits.
+            agents: Agents by state.
+        """
+        facts = self.facts = self._gather(at_ms, ring, waiting, agents)
+        self._learn(facts)
+        self.book.update(facts)
+
+    def _gather(
+        self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: dict[str, int]
+    ) -> Facts:
+        windows = [ring.windows_s.index(one // SECOND_MS) for one in DETECTION_WINDOWS_MS]
+        second, minute, five, quarter, hour = (self._upper(ring.sums[window]) for window in windows)
+        lifetime = self._upper(ring.lifetime)
+        self._follow(at_ms, lifetime)
+        counts, waited_ms, longest_ms = waiting.figures(at_ms)
+        rows = self._table.upper
+        rolled = self._table.roll_up(np.stack((counts, waited_ms), axis=-1))[:rows]
+        seen, beating = self._seen(at_ms)
+        staffed = np.full(rows, -1, dtype=np.int64)
+        if any(agents.values()):
+            staffed[0] = sum(agents[state] for state in _PRESENT)
+        expected, spread = self._expected
+        return Facts(
+            at_ms=at_ms,
+            last_minute=minute,
+            five_minutes=five,
+            quarter=quarter,
+            hour=hour,
+            lifetime=lifetime,
+            burst=second[:, fields.ABANDONED],
+            waiting=rolled[:, 0],
+            waited_ms=rolled[:, 1],
+            longest_wait_ms=self._table.highest(longest_ms)[:rows],
+            last_answered_ms=self._answered_ms,
+            last_offered_ms=self._offered_ms,
+            staffed=staffed,
+            expected_per_s=expected,
+            spread=spread,
+            is_seen=seen,
+            is_beating=beating,
+            is_open=self._opened(at_ms),
+            hold_limit_ms=self._limits,
+        )
+
+    def _upper(self, direct: IntArray) -> IntArray:
+        """Counts of the watched rows; only the fields that are looked at are filled."""
+        found = np.zeros((self._table.upper, FIELD_COUNT), dtype=np.int64)
+        rolled = self._table.roll_up(direct[:, list(_NEEDED)])
+        found[:, list(_NEEDED)] = rolled[: self._table.upper]
+        return found
+
+    def _follow(self, at_ms: int, lifetime: IntArray) -> None:
+        """Note of which rows a call was answered, or entered a queue, since the last second."""
+        before = lifetime if self._counted is None else self._counted
+        for field, newest_ms in (
+            (fields.ANSWERED, self._answered_ms),
+            (fields.OFFERED, self._offered_ms),
+        ):
+            newest_ms[lifetime[:, field] > before[:, field]] = at_ms
+        self._counted = lifetime
+
+    # -- sight --------------------------------------------------------------------------------
+
+    def _seen(self, at_ms: int) -> tuple[BoolArray, BoolArray]:
+        """Which rows can be heard, and of which silence proves something."""
+        unseen, unbeating = self.sight.unseen(at_ms), self.sight.unbeating(at_ms)
+        if not unseen and not unbeating:
+            everything = np.ones(self._table.upper, dtype=np.bool_)
+            return everything, everything
+        return self._fed_without(unseen), self._fed_without(unseen | unbeating)
+
+    def _fed_without(self, sources: frozenset[str]) -> BoolArray:
+        """Rows that none of the sources feeds. A row that nobody fed yet is fed by all."""
+        upper, every_source = self._table.upper, self.sight.sources.keys()
+        if not sources:
+            return np.ones(upper, dtype=np.bool_)
+        if sources >= every_source:
+            return np.zeros(upper, dtype=np.bool_)
+        lacking = np.zeros((self._table.direct_count, 2), dtype=np.int64)
+        for row, names in self.sight.feeds.items():
+            lacking[row] = (1, not sources.isdisjoint(names))
+        fed, without = self._table.roll_up(lacking)[:upper].T
+        found: BoolArray = (fed > 0) & (without == 0)
+        return found
+
+    # -- hours --------------------------------------------------------------------------------
+
+    def _opened(self, at_ms: int) -> BoolArray:
+        """Which rows have to be open: a line by its hours, what is above while any of them has."""
+        if at_ms >= self._open_until_ms:
+            self._is_open = np.zeros(self._table.upper, dtype=np.bool_)
+            changes_ms = []
+            for row, calendar in self._calendars.items():
+                self._is_open[row] = calendar.duty(at_ms) is Duty.REQUIRED
+                change_ms = calendar.next_change(at_ms)
+                if change_ms is not None:
+                    changes_ms.append(change_ms)
+            for rows in self._rows_of.values():
+                self._is_open[rows[0]] = self._is_open[list(rows[1:])].any()
+            self._is_open[0] = self._is_open.any()
+            self._open_until_ms = min(changes_ms, default=2**62)
+        return self._is_open
+
+    def _last_open_ms(self, contract: str, deadline_ms: int) -> int | None:
+        """End of the last time before the deadline at which the contract has to be open."""
+        found = [
+            self._calendars[row].last_open_before(deadline_ms)
+            for row in self._rows_of[contract][1:]
+        ]
+        return max((end_ms for end_ms in found if end_ms is not None), default=None)
+
+    # -- expectation --------------------------------------------------------------------------
+
+    def _slot(self, at_ms: int) -> int:
+        """Quarter-hour of the week, from Monday midnight UTC."""
+        # Epoch day 0 was a Thursday.
+        return (at_ms // QUARTER_MS - 4 * 96) % SLOTS
+
+    def _learn(self, facts: Facts) -> None:
+        """Take up each quarter-hour that ends, if it was seen whole and nothing was wrong."""
+        quarter = facts.at_ms // QUARTER_MS
+        well = facts.is_seen & facts.is_open & ~self.book.signals.is_bad
+        if quarter != self._quarter:
+            counts = facts.lifetime[:, fields.OFFERED] - self._quarter_offered
+            if quarter == self._quarter + 1:
+                # A second that ends with the quarter still belongs to it.
+                whole = self._quarter_whole & facts.is_seen
+                self.expectation.learn(self._slot(facts.at_ms - 1), counts, whole)
+                self._quarters.append((counts, whole))
+            else:
+                self._quarters.clear()
+            slot = self._slot(facts.at_ms)
+            self._expected = self.expectation.per_second(slot, self._last_hour_of(self._quarters))
+            self._quarter, self._quarter_whole = quarter, well
+            self._quarter_offered = facts.lifetime[:, fields.OFFERED].copy()
+        self._quarter_whole = self._quarter_whole & well
+
+    def _last_hour_of(self, quarters: Sequence[tuple[IntArray, BoolArray]]) -> IntArray:
+        """Calls of the last four quarter-hours that were seen whole; -1 for rows without."""
+        if len(quarters) < _QUARTERS_AN_HOUR:
+            return np.full(self._table.upper, -1, dtype=np.int64)
+        counts = np.sum([count for count, _ in quarters], axis=0)
+        whole = np.logical_and.reduce([whole for _, whole in quarters])
+        return np.where(whole, counts, -1)
