@@ -256,9 +256,13 @@ class App:
         for name, settings in self._assembly.settings.items():
             task_name = f"source {name}"
             if task_name not in self._tasks:
-                source = MqttSource(name, settings, self._inbox, StatusLog(self._keeper.see))
+                source = MqttSource(name, settings, self._inbox, StatusLog(self._see))
                 self._sources[name] = source
                 self._tasks[task_name] = self._group.create_task(source.run(), name=task_name)
+
+    def _see(self, status: SourceStatus) -> None:
+        self._keeper.see(status)
+        self._runner.inputs.connected(status.name, is_connected=status.connected)
 
     def _sights(self) -> tuple[Snapshot | None, list[SourceStatus]]:
         return self.snapshot, [source.status for source in self._sources.values()]
@@ -322,6 +326,7 @@ class App:
             damaged_rows=store.damaged_rows,
             damaged_checkpoints=store.damaged_checkpoints,
             ledger_head=self._store.ledger_head,
+            ledger_intact=self._keeper.is_intact,
             ledger_conflicts=self._store.ledger_conflicts,
             clock_behind_ledger=bool(self._keeper.unreadiness()),
             reload_ok=self._reload_ok,

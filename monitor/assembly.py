@@ -22,7 +22,7 @@ from monitor.config.secrets_file import SecretError, check_private, secret_of, t
 from monitor.config.sources import Mqtt, Push
 from monitor.core.plan import SECOND_MS, Plan
 from monitor.formats.normalized import NormalizedDecoder
-from monitor.runner import Keeping
+from monitor.keeping import Keeping
 from monitor.sinks.alertmanager import AlertmanagerSink
 from monitor.sinks.delivery import SessionOptions
 from monitor.sinks.webhook import WebhookSink

@@ -15,14 +15,18 @@ import logging
 import os
 import pwd
 from collections.abc import Callable, Collection, Mapping
+from itertools import takewhile
 from typing import Final
 
 from monitor import __version__
 from monitor.clock import Clock
 from monitor.core.ledger import LedgerEntry, LedgerKind, LedgerRow
+from monitor.core.ledger_check import check
 from monitor.core.snapshot import Snapshot
 from monitor.core.source_watch import SourceSight, SourceWatch, gap
 from monitor.sources.mqtt import SourceStatus
+from monitor.store.errors import StoreError
+from monitor.store.ledger_file import LedgerFile
 from monitor.store.store import Store
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +47,10 @@ class LedgerKeeper:
         clock: The engine's time; already where the state is that was restored.
         alive_ms: When the daemon before this one was last seen to live, as far as its state tells,
             epoch ms; None when it left none. The ledger may know of a later instant.
+
+    Attributes:
+        is_intact: Whether the ledger was as it was written when this daemon started; None while
+            that is being checked, and when it cannot be read.
     """
 
     def __init__(self, store: Store, clock: Clock, alive_ms: int | None) -> None:
@@ -51,6 +59,8 @@ class LedgerKeeper:
         last_ms = max(store.ledger_head.recorded_ms, alive_ms or 0)
         self._alive_ms = last_ms or None
         self._began_ms = clock.now_ms()
+        self._has_ended = False
+        self.is_intact: bool | None = None
         self._watches: dict[str, SourceWatch] = {}
         self._known_before: frozenset[str] = frozenset()
         self._adapters: Mapping[str, bool] = {}
@@ -116,6 +126,7 @@ class LedgerKeeper:
 
     def ended(self) -> None:
         """Note that the daemon ends in good order."""
+        self._has_ended = True
         self._add(_action("stop", self._clock.now_ms()))
 
     def see(self, status: SourceStatus) -> None:
@@ -135,11 +146,14 @@ class LedgerKeeper:
             self._add(entry)
 
     async def look(self, sights: Callable[[], tuple[Snapshot | None, list[SourceStatus]]]) -> None:
-        """Look at the sources every second until cancelled.
+        """Check the ledger, then look at the sources every second until cancelled.
+
+        The check takes some seconds for a million rows, in a thread, and holds nothing up.
 
         Args:
             sights: The newest snapshot and the status of each source that has a broker.
         """
+        await asyncio.to_thread(self._check)
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             snapshot, statuses = sights()
@@ -154,6 +168,18 @@ class LedgerKeeper:
         if behind_ms <= BEHIND_TOLERATED_MS:
             return []
         return [_behind_told(behind_ms)]
+
+    def _check(self) -> None:
+        try:
+            with LedgerFile(self._store.path) as file:
+                rows = takewhile(lambda _: not self._has_ended, file.rows())
+                bad = check(rows, file.head).bad
+        except StoreError as fault:
+            _LOG.error("the ledger cannot be checked: %s", fault)
+            return
+        if bad is not None and not self._has_ended:
+            _LOG.error("ledger row %d is not as it was written: %s", bad.n, bad.flaw)
+        self.is_intact = bad is None
 
     def _behind(self, behind_ms: int) -> LedgerEntry:
         reached_ms = self._began_ms

@@ -16,6 +16,8 @@ import msgspec
 from monitor.core import checkpoint
 from monitor.core.checkpoint import CheckpointError
 from monitor.core.engine import Engine
+from monitor.core.outages import inputs
+from monitor.core.outages.outage import Happening
 from monitor.core.plan import SECOND_MS, Plan
 from monitor.core.snapshot import Alert, AlertState
 from monitor.formats import journal
@@ -26,6 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 # Kinds of records in the journal.
 EVENTS = "events"
+INPUT = "input"
 RESUMED = "resumed"
 _HISTORY_KNOWN = 10_000
 
@@ -45,6 +48,8 @@ class Recovered:
             told that they fire and not that they ended.
         alive_ms: When the daemon before this one was last seen to live, as far as the journal and
             the checkpoint tell, epoch ms; None when there was none.
+        happenings: What has happened to outages since the checkpoint; the ledger knows by their
+            keys which of them it has.
     """
 
     engine: Engine
@@ -53,6 +58,7 @@ class Recovered:
     recorded: set[tuple[str, str]]
     ended: list[Alert]
     alive_ms: int | None
+    happenings: list[Happening]
 
 
 async def recover(plan: Plan, store: Store, now_ms: int) -> Recovered:
@@ -76,6 +82,7 @@ async def recover(plan: Plan, store: Store, now_ms: int) -> Recovered:
         except CheckpointError as fault:
             _LOG.warning("%s; the state is rebuilt from the journal", fault)
     changes: list[tuple[int, Alert]] = []
+    happenings: list[Happening] = []
     replayed = 0
     for record in store.journal_after(position):
         position = record.id
@@ -88,9 +95,13 @@ async def recover(plan: Plan, store: Store, now_ms: int) -> Recovered:
         if closed:
             # Most of them are stored already; those that are not would be missing for ever.
             await store.append((), closed=closed)
+        happenings += engine.happenings()
         try:
+            if record.kind == INPUT:
+                engine.on_input(inputs.decode(record.body), record.received_ms)
+                continue
             engine.on_events(journal.decode(record.body), record.received_ms)
-        except journal.JournalError as fault:
+        except (journal.JournalError, msgspec.DecodeError) as fault:
             engine.discards["damaged_journal"] += record.count
             _LOG.error("journal record %d: %s", record.id, fault)
         replayed += record.count
@@ -112,7 +123,8 @@ async def recover(plan: Plan, store: Store, now_ms: int) -> Recovered:
     position = await store.append([JournalRecord(resumed_ms, "", RESUMED, 0, b"")])
     engine.on_resume(resumed_ms)
     alive_ms = None if at_ms < 0 else at_ms
-    return Recovered(engine, position, fresh, recorded, list(ended.values()), alive_ms)
+    happenings += engine.happenings()
+    return Recovered(engine, position, fresh, recorded, list(ended.values()), alive_ms, happenings)
 
 
 def alert_record(at_ms: int, alert: Alert) -> AlertRecord:

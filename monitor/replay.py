@@ -156,6 +156,7 @@ class Replay:
         for tick_ms, changed in self._engine.advance(to_ms):
             for alert in changed:
                 yield alert_record(alert, tick_ms)
+        self._engine.intervals.take()  # nobody stores them here
 
 
 def window_record(snapshot: Snapshot, scope: Scope, window: int) -> Record:

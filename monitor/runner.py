@@ -28,6 +28,8 @@ from monitor.core.plan import HOUR_MS, SECOND_MS
 from monitor.core.snapshot import Alert, AlertState, Snapshot
 from monitor.formats import journal, topics
 from monitor.formats.normalized import NormalizedDecoder
+from monitor.input_desk import InputDesk, entry_of
+from monitor.keeping import Keeping
 from monitor.recovery import EVENTS, Recovered, alert_record
 from monitor.sources.inbox import Inbox, Message
 from monitor.store.records import AlertRecord, JournalRecord, QuarantineRecord
@@ -48,25 +50,6 @@ _ALERTS_WAIT_S = 2.0
 _PUBLISH_EVERY_S = 10.0
 # Events that the engine counts before the loop is looked at again, some milliseconds.
 _COUNT_EVENTS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """How long things are kept, and how often the state is saved.
-
-    Attributes:
-        checkpoint_every_ms: On the wall.
-        events_ms: Journal records.
-        quarantine_ms: Records of refused messages.
-        alerts_ms: The history of alerts.
-        calls_ms: Intervals.
-    """
-
-    checkpoint_every_ms: int
-    events_ms: int
-    quarantine_ms: int
-    alerts_ms: int
-    calls_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +93,7 @@ class Runner:
         messages: Messages taken in, by source.
         quarantined: Messages and parts of messages that were refused, by reason.
         outbox: Closed intervals on their way into the store.
+        inputs: What is no event, on its way into the journal and the engine.
         adapters: What the sources' own status topics say last: whether the adapter is up.
         tick_s: How long the last tick took, with its snapshot.
         loop_lag_s: How late the loop was last.
@@ -133,6 +117,7 @@ class Runner:
         self.quarantined: Counter[str] = Counter()
         self.adapters: dict[str, bool] = {}
         self.outbox = IntervalOutbox()
+        self.inputs = InputDesk()
         self.tick_s: float | None = None
         self.loop_lag_s: float | None = None
         self._position = recovered.position
@@ -148,7 +133,7 @@ class Runner:
         self._commit: asyncio.Task[int] | None = None
         self._commit_since_s = 0.0
         self._changes = [alert_record(at_ms, alert) for at_ms, alert in recovered.alerts]
-        self._entries: list[LedgerEntry] = []
+        self._entries = [entry_of(one) for one in recovered.happenings]
         self._recorded = recovered.recorded
         self._ended = {alert.key: alert for alert in recovered.ended}
         self._alerts_changed = True
@@ -178,7 +163,8 @@ class Runner:
                 self._apply_change(*self._change)
             self._keep_house()
             batch = await self._take()
-            if batch or self._changes or self._entries or self.outbox.pending:
+            told = self._changes or self._entries or self.outbox.pending
+            if batch or told or self.inputs.look(self.adapters):
                 await self._store_and_count(batch)
 
     async def stop(self) -> None:
@@ -230,11 +216,16 @@ class Runner:
             JournalRecord(received_ms, source, EVENTS, len(events), journal.encode(events))
             for source, events in by_source.items()
         ]
+        given, given_records = self.inputs.take(received_ms)
         self._batch = batch
         self._commit_since_s = self._loop.time()
         self._commit = asyncio.create_task(
             self._store.append(
-                records, refused, *self._taken(), received_ms, self.outbox.hand_over()
+                [*records, *given_records],
+                refused,
+                *self._taken(),
+                received_ms,
+                self.outbox.hand_over(),
             ),
             name="journal commit",
         )
@@ -245,6 +236,8 @@ class Runner:
             for start in range(0, len(events), _COUNT_EVENTS):
                 self.engine.on_events(events[start : start + _COUNT_EVENTS], received_ms)
                 slice_s = await self._give_way(slice_s)
+        for one in given:
+            self.engine.on_input(one, received_ms)
 
     async def _decode(
         self, batch: list[Message], received_ms: int
@@ -282,6 +275,7 @@ class Runner:
         self._position = self._commit.result()
         self._commit = None
         self._inbox.acknowledge(self._batch)
+        self.inputs.committed()
         self._batch = []
 
     async def _give_way(self, since_s: float, slice_s: float = _SLICE_S) -> float:
@@ -304,6 +298,7 @@ class Runner:
             self._note(tick_ms, changed)
             since_s = await self._give_way(since_s, _TICK_SLICE_S)
         self.outbox.add(self.engine.intervals.take())
+        self._entries += map(entry_of, self.engine.happenings())
         self._alerts_changed |= bool(self._changes or self._ended)
         if has_ticked and (
             self.snapshot is None or begun_s - self._snapshot_s >= _SNAPSHOT_EVERY_S

@@ -128,6 +128,7 @@ def make_snapshot(
         "discards": {},
         "sources": (SourceView("pbx1", AT_MS - 700, 12_345, 0),),
         "agents": {},
+        "outages": (),
         "open_calls": 0,
         "ended_calls": 0,
     }

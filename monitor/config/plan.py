@@ -10,6 +10,7 @@ from monitor.config.alerting import AlertRule
 from monitor.config.contracts import Contract, Line
 from monitor.config.line_hours import required_hours
 from monitor.config.model import Config
+from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.plan import ContractPlan, Limits, LinePlan, Plan, RulePlan
 from monitor.core.presets import PRESETS
 from monitor.core.standards import Formula, Measure, Standard
@@ -39,6 +40,11 @@ def to_plan(config: Config) -> Plan:
             agents=limits.agents,
             skew_ms=limits.skew_ms,
             past_ms=limits.past_ms,
+        ),
+        continuity=ContinuityPlan(
+            restore_within_ms=config.continuity.restore_within_ms,
+            confirm_ms=config.continuity.confirm_ms,
+            ladder_ms=config.continuity.ladder_ms,
         ),
     )
 

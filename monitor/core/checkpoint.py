@@ -12,6 +12,7 @@ callable that encodes them later, on another thread; all the rest is encoded at 
 Pure: no I/O, no clock.
 """
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -26,6 +27,7 @@ from monitor.core.calls import UNKNOWN, Call, visits_of
 from monitor.core.engine import Engine, SourceState
 from monitor.core.fields import FIELD_COUNT, FIELDS
 from monitor.core.intervals import Part, merged
+from monitor.core.outages import watch_state
 from monitor.core.plan import Plan
 from monitor.core.ring import RingState
 from monitor.core.snapshot import IntArray, ScopeKind
@@ -59,6 +61,7 @@ class _State(msgspec.Struct):
     agents: list[tuple[str, str, int, str]]
     sources: dict[str, SourceState]
     discards: dict[str, int]
+    is_watching: bool
 
 
 def take(engine: Engine) -> Parts:
@@ -83,8 +86,14 @@ def take(engine: Engine) -> Parts:
         agents=engine.agents.state(),
         sources=engine.sources,
         discards=dict(engine.discards),
+        is_watching=engine.watch is not None,
     )
+    watch: dict[str, bytes | Callable[[], bytes]] = {}
+    if engine.watch is not None:
+        watch["outages"] = watch_state.take(engine.watch)
+        watch["expectation"] = watch_state.take_expectation(engine.watch)
     return {
+        **watch,
         "state": msgspec.msgpack.encode(state),
         "sums": ring.sums[:, :rows].tobytes(),
         "lifetime": ring.lifetime[:rows].tobytes(),
@@ -103,7 +112,14 @@ def restore(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
     """
     try:
         return _restored(plan, parts)
-    except (LookupError, OverflowError, TypeError, ValueError, msgspec.MsgspecError) as fault:
+    except (
+        LookupError,
+        OverflowError,
+        TypeError,
+        ValueError,
+        zlib.error,
+        msgspec.MsgspecError,
+    ) as fault:
         raise CheckpointError(f"the checkpoint cannot be read: {fault}") from fault
 
 
@@ -144,6 +160,8 @@ def _restored(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
             visit.row = _moved_row(visit.row, mapping)
             visit.site_row = _moved_row(visit.site_row, mapping)
     engine.tracker.restore(state.calls, [state.calls[index] for index in state.ended])
+    if engine.watch is not None and state.is_watching:
+        watch_state.restore(engine.watch, parts["outages"], parts["expectation"])
     engine.alert_book.restore(state.alerts)
     engine.agents.restore(state.agents)
     engine.discards.update(state.discards)

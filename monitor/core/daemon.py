@@ -35,6 +35,8 @@ class DaemonView:
         damaged_rows: Rows of the journal that failed their checksum and were left out.
         damaged_checkpoints: Checkpoints that failed their digest and were passed over.
         ledger_head: The end of the ledger.
+        ledger_intact: Whether the ledger was as it was written when the process started; None while
+            that is being checked, and when it cannot be read.
         ledger_conflicts: Entries that had the key of an earlier one and said something else.
         clock_behind_ledger: Whether the clock is behind the ledger, so that no deadline is judged.
         reload_ok: Whether the last attempt to load the configuration succeeded.
@@ -62,6 +64,7 @@ class DaemonView:
     damaged_rows: int = 0
     damaged_checkpoints: int = 0
     ledger_head: LedgerHead = field(default_factory=LedgerHead)
+    ledger_intact: bool | None = None
     ledger_conflicts: int = 0
     clock_behind_ledger: bool = False
     reload_ok: bool = True

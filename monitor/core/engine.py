@@ -26,6 +26,9 @@ from monitor.core.calls import UNKNOWN
 from monitor.core.events import Event
 from monitor.core.intervals import IntervalBook
 from monitor.core.lifecycle import KIND_OF_TYPE, STARTED
+from monitor.core.outages.inputs import Input
+from monitor.core.outages.outage import Happening
+from monitor.core.outages.watch import DETECTION_WINDOWS_MS, OutageWatch
 from monitor.core.plan import HOUR_MS, SECOND_MS, Plan
 from monitor.core.register import SourceCalls
 from monitor.core.ring import WindowRing
@@ -84,7 +87,9 @@ class Engine:
         self.plan = plan
         self.table = ScopeTable(plan)
         self.intervals = IntervalBook(self.table, plan.short_abandon_ms)
-        self.ring = WindowRing(plan.windows_ms, self.table.direct_count, self.intervals.arrive)
+        hidden = () if plan.continuity is None else DETECTION_WINDOWS_MS
+        windows_ms = (*plan.windows_ms, *(one for one in hidden if one not in plan.windows_ms))
+        self.ring = WindowRing(windows_ms, self.table.direct_count, self.intervals.arrive)
         self.waiting = WaitingRoom(self.table.direct_count)
         self.discards: Counter[str] = Counter()
         self.tracker = CallTracker(
@@ -99,6 +104,9 @@ class Engine:
         self.alert_book = AlertBook(
             plan.organization, plan.rules, self.table, self.judge, plan.windows_ms
         )
+        self.watch: OutageWatch | None = None
+        if plan.continuity is not None and plan.contracts:
+            self.watch = OutageWatch(plan, plan.continuity, self.table, self.judge)
         self.sources: dict[str, SourceState] = {name: SourceState() for name in plan.sources}
         self._places: dict[str, Places] = {}
         self._rows_seen = self.table.direct_count
@@ -127,7 +135,7 @@ class Engine:
             if event.source != name:
                 source.add(accepted, newest_ms)
                 newest_ms, accepted = UNKNOWN, 0
-                name, found = event.source, self._source(event.source)
+                name, found = event.source, self._heard(event.source, now_ms)
                 if found is None:
                     name = None  # so that the next one of it is refused as well
                     continue
@@ -171,6 +179,18 @@ class Engine:
         """
         if self.ring.closed_s >= 0:
             self.tracker.register.excuse(max(0, now_ms - self.ring.closed_s * SECOND_MS))
+        if self.watch is not None:
+            self.watch.sight.lose_all()
+
+    def on_input(self, given: Input, now_ms: int) -> None:
+        """Take up what is no event: the state of a link, or what somebody says of an outage.
+
+        Args:
+            given: The input.
+            now_ms: When it was received, not before the last tick.
+        """
+        if self.watch is not None:
+            self.watch.take_up(given, now_ms)
 
     def on_tick(self, now_ms: int) -> list[Alert]:
         """Move to a whole second: expire calls, advance the windows, move the alerts.
@@ -187,6 +207,8 @@ class Engine:
         changed = self.ring.advance(now_ms // SECOND_MS) or not self._is_judged
         self.intervals.tick(now_ms)
         self._is_judged = True
+        if self.watch is not None:
+            self.watch.tick(now_ms, self.ring, self.waiting, self.agents.counts())
         if not self.plan.rules or not (changed or not self.alert_book.is_idle):
             return []
         counts = {
@@ -203,6 +225,8 @@ class Engine:
         if closed_s < 0:
             return 0
         if not self.alert_book.is_idle or self.ring.opened:
+            return (closed_s + 1) * SECOND_MS
+        if self.watch is not None and self.watch.is_awake:
             return (closed_s + 1) * SECOND_MS
         changes_s = self.ring.next_change_s()
         found = [] if changes_s is None else [changes_s * SECOND_MS]
@@ -231,6 +255,10 @@ class Engine:
             self._grow()
         return row
 
+    def happenings(self) -> list[Happening]:
+        """What has happened to outages since the last call."""
+        return [] if self.watch is None else self.watch.book.take()
+
     # -- outputs ------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
@@ -256,7 +284,12 @@ class Engine:
         # again as soon as that many more calls were late.
         self.shown_lifetime = np.maximum(self.shown_lifetime, self.ring.lifetime)
         figures = yield from figures_steps(
-            self.table, self.judge, self.ring, self.waiting, self.shown_lifetime
+            self.table,
+            self.judge,
+            self.ring,
+            self.waiting,
+            self.shown_lifetime,
+            len(self.plan.windows_ms),
         )
         return Snapshot(
             at_ms=at_ms,
@@ -275,14 +308,15 @@ class Engine:
                 for name, state in self.sources.items()
             ),
             agents=self.agents.counts(),
+            outages=() if self.watch is None else self.watch.outages(),
             open_calls=self.tracker.register.open_count,
             ended_calls=self.tracker.register.ended_count,
         )
 
     # -- parts --------------------------------------------------------------------------------
 
-    def _source(self, name: str) -> SourceState | None:
-        """The state of a source; None, and counted, for one that is not configured."""
+    def _heard(self, name: str, now_ms: int) -> SourceState | None:
+        """The state of a source that speaks; None, and counted, for one that is not configured."""
         state = self.sources.get(name)
         if state is None and self.plan.sources:
             self.discards["unknown_source"] += 1
@@ -290,6 +324,8 @@ class Engine:
             self.discards["too_many_sources"] += 1
         elif state is None:
             state = self.sources[name] = SourceState()
+        if state is not None and self.watch is not None:
+            self.watch.sight.hear(name, now_ms)
         return state
 
     def _is_ahead(self, at_ms: int, now_ms: int) -> bool:
@@ -308,6 +344,8 @@ class Engine:
         name = self.plan.aliases.get(source, {}).get(queue, queue)
         row = self.admit(name)
         site_row = UNKNOWN if site is None else self.table.site_row(site)
+        if self.watch is not None:
+            self.watch.sight.feed(row, source)
         place = (row, site_row, self.table.thresholds_ms[row], queue)
         places = self._places.setdefault(source, {})
         if len(places) < _PLACES_KEPT:
@@ -352,5 +390,8 @@ class Engine:
             if event.depth == 0 and event.queue is not None:
                 place = self._find_place(event.source, event.queue, None)
                 self.tracker.empty_queue(event.source, place[0], event.at_ms, now_ms)
-        elif kind != types.HEARTBEAT and kind not in _IGNORED:
+        elif kind == types.HEARTBEAT:
+            if self.watch is not None:
+                self.watch.sight.beat(event.source, now_ms)
+        elif kind not in _IGNORED:
             self.discards["unknown_type"] += 1

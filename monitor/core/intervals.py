@@ -46,6 +46,10 @@ ROW_BITS: Final = 24
 _ROW_MASK: Final = (1 << ROW_BITS) - 1
 # About a millisecond of work, and a megabyte of lists.
 _LISTED_MAX: Final = 20_000
+_CELLS_OF_COMPLETED: Final = 6
+_PARTS_MAX: Final = 64
+# With this share of cells touched it is quicker to add up in an array of all of them than to sort.
+_DENSE_SHARE: Final = 16
 # Closed sets that are kept for readers after they were handed over.
 _RECENT: Final = 16
 
@@ -70,8 +74,9 @@ class OpenInterval(OpenSecond):
 
     @property
     def size(self) -> int:
-        """How many numbers the lists hold, but for the amounts."""
-        return len(self.plus) + len(self.minus) + len(self.cells) + len(self.completed)
+        """About how many cells the lists stand for."""
+        one_by_one = len(self.plus) + len(self.minus) + len(self.cells)
+        return one_by_one + _CELLS_OF_COMPLETED * len(self.completed)
 
     def part(self) -> Part:
         """The same as arrays."""
@@ -141,7 +146,7 @@ class ClosedIntervals:
         Returns:
             Shape (fields,), int64.
         """
-        return _counts(self.parts, self.hierarchy.members(scope), start_ms, end_ms)
+        return _counts(self.parts, self.hierarchy, scope, start_ms, end_ms)
 
 
 class IntervalBook:
@@ -269,8 +274,7 @@ class IntervalBook:
             Shape (fields,), int64: what is here still, closed or not.
         """
         self._fold()
-        members = self._table.hierarchy().members(scope)
-        counts = _counts(self._parts, members, start_ms, end_ms)
+        counts = _counts(self._parts, self._table.hierarchy(), scope, start_ms, end_ms)
         for closed in self._closed:
             counts += closed.counts(scope, start_ms, end_ms)
         return counts
@@ -323,31 +327,44 @@ def merged(parts: Sequence[Part]) -> Part:
     if not parts:
         return _int_array([]), _int_array([])
     every = np.concatenate([cells for cells, _ in parts])
+    added = np.concatenate([amounts for _, amounts in parts])
+    span = int(every.max(initial=-1)) + 1
+    if every.size * _DENSE_SHARE > span:
+        dense = np.zeros(span, dtype=np.int64)
+        np.add.at(dense, every, added)
+        cells = np.flatnonzero(dense)
+        return cells, dense[cells]
     cells, place = np.unique(every, return_inverse=True)
     amounts = np.zeros(cells.size, dtype=np.int64)
-    np.add.at(amounts, place.reshape(-1), np.concatenate([amount for _, amount in parts]))
+    np.add.at(amounts, place.reshape(-1), added)
     kept = amounts != 0
     return cells[kept], amounts[kept]
 
 
 def _shrink(parts: list[Part]) -> None:
-    """Sum parts up when they have become several times as large as the sum."""
+    """Sum parts up when they are many, or several times as large as the sum."""
     if len(parts) > 1:
         size = sum(cells.size for cells, _ in parts)
-        if size > _LISTED_MAX + 2 * parts[0][0].size:
+        if len(parts) > _PARTS_MAX or size > _LISTED_MAX + 2 * parts[0][0].size:
             parts[:] = [merged(parts)]
 
 
 def _counts(
-    held: Mapping[int, Sequence[Part]], members: IntArray, start_ms: int, end_ms: int
+    held: Mapping[int, Sequence[Part]],
+    hierarchy: Hierarchy,
+    scope: str,
+    start_ms: int,
+    end_ms: int,
 ) -> IntArray:
-    """Sums of the cells of some direct rows (ascending) over some intervals."""
+    """Sums of the cells of one scope over some intervals."""
     counts = np.zeros(FIELD_COUNT, dtype=np.int64)
+    is_member = np.zeros(hierarchy.direct_count, dtype=bool)
+    is_member[hierarchy.members(scope)] = True
     for interval, parts in held.items():
         if start_ms <= interval * INTERVAL_MS < end_ms:
             for cells, amounts in parts:
                 row, field = np.divmod(cells, FIELD_COUNT)
-                chosen = np.isin(row, members)
+                chosen = is_member[row]
                 np.add.at(counts, field[chosen], amounts[chosen])
     return counts
 

@@ -9,6 +9,7 @@ Pure: no I/O, no clock.
 from dataclasses import dataclass, field
 
 from monitor.core.calendar import ALWAYS, Calendar
+from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.standards import Measure, Standard
 
 SECOND_MS = 1_000
@@ -123,6 +124,8 @@ class Plan:
         min_calls: A verdict on fewer calls is `insufficient`.
         short_abandon_ms: Formulas F5 and F6: an abandon before this is short.
         limits: Bounds.
+        continuity: When a contract's call center has failed, and until when it has to be restored;
+            None watches for no outages.
     """
 
     organization: str
@@ -144,3 +147,4 @@ class Plan:
     min_calls: int = 20
     short_abandon_ms: int = 5 * SECOND_MS
     limits: Limits = field(default_factory=Limits)
+    continuity: ContinuityPlan | None = field(default_factory=ContinuityPlan)

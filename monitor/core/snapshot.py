@@ -13,6 +13,7 @@ from enum import IntEnum, StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from monitor.core.outages.outage import Outage
 from monitor.core.standards import Formula, Measure
 
 IntArray = npt.NDArray[np.int64]
@@ -186,6 +187,7 @@ class Snapshot:
         discards: Events and parts of them that were not counted, by reason.
         sources: One for each configured source.
         agents: Agents by state.
+        outages: Open ones first, then those of the last 30 days; nobody changes them any more.
         open_calls: Calls in flight.
         ended_calls: Ended calls that are remembered.
     """
@@ -207,5 +209,6 @@ class Snapshot:
     discards: Mapping[str, int]
     sources: tuple[SourceView, ...]
     agents: Mapping[str, int]
+    outages: tuple[Outage, ...]
     open_calls: int
     ended_calls: int

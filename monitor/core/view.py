@@ -43,7 +43,12 @@ class Figures(TypedDict):
 
 
 def figures_steps(
-    table: ScopeTable, judge: Judge, ring: WindowRing, room: WaitingRoom, totals: IntArray
+    table: ScopeTable,
+    judge: Judge,
+    ring: WindowRing,
+    room: WaitingRoom,
+    totals: IntArray,
+    windows: int,
 ) -> Generator[None, None, Figures]:
     """The figures of the last tick, and who waits now.
 
@@ -56,10 +61,11 @@ def figures_steps(
         ring: The windows.
         room: Who waits.
         totals: Lifetime totals, shape (direct rows, fields), int64; may have spare rows.
+        windows: How many of the ring's windows are shown, the first ones.
     """
     hierarchy, scopes = table.hierarchy(), tuple(table.scopes)
-    sums = ring.sums  # only a tick changes them, and growing makes new ones
-    at_ms, windows = ring.closed_s * SECOND_MS, len(ring.windows_s)
+    sums = ring.sums[:windows]  # only a tick changes them, and growing makes new ones
+    at_ms = ring.closed_s * SECOND_MS
     waiting_direct, waited_direct_ms, longest_direct_ms = room.figures(at_ms)
     yield
     waiters = hierarchy.roll_up(np.stack((waiting_direct, waited_direct_ms), axis=-1))

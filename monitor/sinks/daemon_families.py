@@ -111,6 +111,13 @@ def _ledger(daemon: DaemonView) -> Iterator[tuple[Header, Samples]]:
         {"hash": head.hash[:_HASH_DIGITS]},
         1,
     )
+    yield _gauge(
+        "ledger_intact",
+        "1 when every row of the ledger was as it was written when the process started, 0 when one"
+        " was not; NaN while that is being checked.",
+        {},
+        None if daemon.ledger_intact is None else int(daemon.ledger_intact),
+    )
     yield _counter(
         "ledger_conflicts_total",
         "Entries that had the key of an earlier one and said something else.",

@@ -2,7 +2,9 @@
 
 Rendering gives the loop back after each slice. Compression runs in one thread, where it releases
 the interpreter. All who ask for one form at the same time wait for the same work. The bytes are
-shared; what one slow reader holds of them is a socket's buffer, and only for a bounded time.
+shared; what one slow reader holds of them is a socket's buffer, and only for a bounded time. When
+no new snapshot comes, as while the clock is refused, the daemon's own figures still change: what
+was written is then written again after a while.
 
 The invariant: nothing here holds the event loop for more than a slice.
 """
@@ -21,6 +23,8 @@ from monitor.web.board import Board, RenderSlices
 from monitor.web.negotiation import OPENMETRICS_TYPE, takes_gzip, wants_openmetrics
 
 _PIECE_BYTES: Final = 65_536
+# Ticks come every second; without one the figures of the daemon itself still change.
+_FRESH_S: Final = 2.0
 _GZIP_WINDOW: Final = 31  # 15 bits of window, and gzip's header instead of zlib's
 _CONTENT_TYPES: Final = {
     False: "text/plain; version=0.0.4; charset=utf-8",
@@ -59,6 +63,7 @@ class MetricsPage:
         self._readers = 0
         self._snapshot: Snapshot | None = None
         self._bodies: dict[tuple[bool, bool], asyncio.Task[_Body]] = {}
+        self._stale_s = 0.0
         self._compressor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gzip")
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -100,9 +105,9 @@ class MetricsPage:
         return response
 
     def _body(self, *, openmetrics: bool, gzip: bool) -> asyncio.Task[_Body]:
-        snapshot = self._board.snapshot
-        if snapshot is None or snapshot is not self._snapshot:
-            self._snapshot = snapshot
+        snapshot, now_s = self._board.snapshot, asyncio.get_running_loop().time()
+        if snapshot is None or snapshot is not self._snapshot or now_s >= self._stale_s:
+            self._snapshot, self._stale_s = snapshot, now_s + _FRESH_S
             self._bodies = {}
         key = (openmetrics, gzip)
         if key not in self._bodies:

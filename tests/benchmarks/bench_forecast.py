@@ -1,10 +1,10 @@
 """How good the forecast of the restoration is: 500 outages, eight ages, against two baselines.
 
-Judged are the probability to miss the 72 hours (Brier score) and the quantiles P10, P50 and P90 of
-the restoration (pinball loss, hours), over all outages that are not over at each age. The forecast
+Judged are the probability to miss the 72 hours (Brier score) and the quantiles P10, P50, P90 of the
+restoration (pinball loss, hours), over all outages that are not over at each age. The forecast
 is given twenty past restorations as an operator would have; it was fitted on other outages, from
-another seed and wider ranges (`fit_forecast.py`). The reliability diagram is printed with `--detail`
-and drawn to `forecast_reliability.svg` with `--draw`.
+another seed and wider ranges (`fit_forecast.py`). `--detail` prints more, and the reliability
+diagram, which is drawn to `forecast_reliability.svg` with `--draw`.
 
     PYTHONPATH=.:tests python tests/benchmarks/bench_forecast.py [--quick] [--detail] [--draw]
 """
@@ -21,7 +21,8 @@ from forecast_baselines import QUANTILES, Dressed, Told, bare, climatology, stra
 from forecast_cases import AGES, course_at, duration_ms
 from forecast_chart import reliability, reliability_svg, reliability_text
 from numpy.typing import NDArray
-from outage_courses import DEADLINE, FITTED, HOUR, JUDGED, KINDS, MINUTE_MS, MINUTES, Made, make
+from outage_courses import DEADLINE, HOUR, KINDS, MINUTE_MS, MINUTES, Made, make
+from outage_ranges import FITTED, JUDGED
 
 from monitor.core.outages.forecast import forecast
 
@@ -38,6 +39,7 @@ NAMES: Final = (OURS, CLIMATOLOGY, LINE, DRESSED)
 class Case(NamedTuple):
     """One outage at one age, and what each said."""
 
+    outage: int
     kind: str
     age: int
     actual: float
@@ -87,7 +89,7 @@ def judged(made: Sequence[Made], dressed: Dressed, seed: int) -> tuple[list[Case
                 LINE: bare(line),
                 DRESSED: dressed.told(age, line),
             }
-            cases.append(Case(one.kind, age, float(durations[at]), told))
+            cases.append(Case(at, one.kind, age, float(durations[at]), told))
     return cases, spent
 
 
@@ -108,6 +110,16 @@ def scores(cases: Sequence[Case], of: Callable[[Case, str], float]) -> dict[str,
     return {name: float(np.mean([of(case, name) for case in cases])) for name in NAMES}
 
 
+def surely(cases: Sequence[Case], of: Callable[[Case, str], float], name: str) -> float:
+    """In which share of 2,000 resamples of the outages the forecast has the better score."""
+    gain = np.zeros(max(case.outage for case in cases) + 1)
+    for case in cases:
+        gain[case.outage] += of(case, name) - of(case, OURS)
+    gain = gain[np.unique([case.outage for case in cases])]
+    drawn = np.random.default_rng(SEED).integers(0, gain.size, (2_000, gain.size))
+    return float((gain[drawn].sum(axis=1) > 0).mean())
+
+
 def _figures(cases: Sequence[Case], what: str, *, is_goal: bool) -> list[Figure]:
     """Both scores against each baseline."""
     found = []
@@ -117,7 +129,7 @@ def _figures(cases: Sequence[Case], what: str, *, is_goal: bool) -> list[Figure]
             Figure(
                 "forecast", f"{title}, {what}", score[OURS], unit, at_least=False,
                 baseline_name=name, baseline=score[name], ratio_target=1.0 if is_goal else None,
-                note=f"{len(cases)} cases" if name == CLIMATOLOGY else "",
+                note=f"{len(cases)} cases; better in {surely(cases, of, name):.0%} of resamples",
             )
             for name in (NAMES[1:] if is_goal else NAMES[1:3])
         ]  # fmt: skip

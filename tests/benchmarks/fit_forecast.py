@@ -9,7 +9,7 @@ not negative. Newton's method with the bounds as an active set.
 The outages are drawn from `FITTED`, whose ranges are wider than those that `bench_forecast.py`
 judges by, and from the seed below.
 
-    PYTHONPATH=.:tests python tests/benchmarks/fit_forecast.py [--count N] [--without KIND]
+    PYTHONPATH=.:tests python tests/benchmarks/fit_forecast.py [--count N]
 """
 
 import argparse
@@ -20,7 +20,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from forecast_cases import course_at, duration_ms
 from numpy.typing import NDArray
-from outage_courses import FITTED, HOUR, KINDS, MINUTE_MS, Made, make
+from outage_courses import HOUR, MINUTE_MS, Made, make
+from outage_ranges import FITTED
 
 from monitor.core.outages import forecast_model
 from monitor.core.outages.forecast_course import Course
@@ -108,9 +109,17 @@ def trials(found: list[Look]) -> tuple[Trials, Trials]:
         offsets.append(np.log(pieces.prior[held]))
         happened.append(over.astype(float))
         weights.append(np.ones(len(x)))
-    hazard = Trials(names, np.concatenate(xs).astype(float), *map(np.concatenate, (offsets, happened, weights)))  # type: ignore[arg-type]
+    hazard = Trials(
+        names,
+        np.concatenate(xs).astype(float),
+        np.concatenate(offsets),
+        np.concatenate(happened),
+        np.concatenate(weights),
+    )
     stay_x = np.array(stays)
-    return hazard, Trials(stay_names, stay_x, np.zeros(len(stay_x)), np.array(stayed), np.ones(len(stay_x)))
+    return hazard, Trials(
+        stay_names, stay_x, np.zeros(len(stay_x)), np.array(stayed), np.ones(len(stay_x))
+    )
 
 
 def fitted(rows: Trials, *, is_hazard: bool) -> tuple[dict[str, float], float]:
@@ -121,17 +130,14 @@ def fitted(rows: Trials, *, is_hazard: bool) -> tuple[dict[str, float], float]:
     for _ in range(60):
         slope, curve = _derivatives(rows, effects, is_hazard=is_hazard)
         step = _bounded_step(effects, slope, curve, bounded)
-        size = 1.0
-        while size > 1e-4:
-            tried = effects + size * step
+        gained = 0.0
+        for halved in range(14):
+            tried = effects + step / 2**halved
             tried[bounded] = np.maximum(tried[bounded], 0)
-            value = _value(rows, tried, is_hazard=is_hazard)
-            if value > best:
+            gained = _value(rows, tried, is_hazard=is_hazard) - best
+            if gained > 0:
+                best, effects = best + gained, tried
                 break
-            size /= 2
-        else:
-            break
-        gained, best, effects = value - best, value, tried
         if gained < 1e-3:
             break
     return dict(zip(rows.names, effects.tolist(), strict=True)), best / rows.happened.sum()
@@ -181,16 +187,17 @@ def main() -> None:
     """Fit and print."""
     parser = argparse.ArgumentParser(description="Fit the effects of the restoration forecast.")
     parser.add_argument("--count", type=int, default=COUNT, help="how many outages")
-    parser.add_argument("--without", choices=KINDS, help="leave one kind out")
     options = parser.parse_args()
     rng = np.random.default_rng(SEED + 1)
-    made = [one for one in make(SEED, options.count, FITTED, 31) if one.kind != options.without]
+    made = make(SEED, options.count, FITTED, 31)
     durations = np.sort([duration_ms(one) / 3_600_000 for one in made])
     odds = [np.log(share / (1 - share)) for share in (0.25, 0.75)]
     quarters = np.log(np.quantile(durations, (0.25, 0.75)))
     shape = (odds[1] - odds[0]) / (quarters[1] - quarters[0])
     hazard, stays = trials(looks(made, rng))
-    sys.stderr.write(f"seed {SEED}: {len(made)} outages, {len(hazard.x)} pieces, {len(stays.x)} good periods\n")
+    sys.stderr.write(
+        f"seed {SEED}: {len(made)} outages, {len(hazard.x)} pieces, {len(stays.x)} good periods\n"
+    )
     effects, value = fitted(hazard, is_hazard=True)
     lasting, stay_value = fitted(stays, is_hazard=False)
     sys.stderr.write(f"log-likelihood of an event {value:.4f}, {stay_value:.4f}\n")

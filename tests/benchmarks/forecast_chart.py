@@ -26,7 +26,10 @@ def reliability(said: NDArray[np.float64], came: NDArray[np.bool_]) -> list[Bin]
 
 def reliability_text(bins: list[Bin]) -> str:
     """As lines: `o` what was said, `#` what came, `@` both."""
-    lines = ["reliability: o said, # came, @ both", "   said   came  cases  0" + " " * (_WIDTH - 2) + "1"]
+    lines = [
+        "reliability: o said, # came, @ both",
+        "   said   came  cases  0" + " " * (_WIDTH - 2) + "1",
+    ]
     for said, came, many in bins:
         cells = ["."] * (_WIDTH + 1)
         first, second = round(said * _WIDTH), round(came * _WIDTH)
@@ -39,8 +42,8 @@ def reliability_text(bins: list[Bin]) -> str:
 def reliability_svg(bins: list[Bin]) -> str:
     """As a picture; bars are 95 % intervals of chance around what was said."""
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SIZE}" height="{_SIZE}" '
-        f'viewBox="0 0 {_SIZE} {_SIZE}" font-family="sans-serif" font-size="11" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE} {_SIZE}"',
+        f'width="{_SIZE}" height="{_SIZE}" font-family="sans-serif" font-size="11" role="img">',
         "<title>Reliability of the probability to miss the deadline</title>",
         f'<rect width="{_SIZE}" height="{_SIZE}" fill="#fff"/>',
         _line(0, 0, 1, 1, "#999"),

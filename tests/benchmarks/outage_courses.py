@@ -5,9 +5,8 @@ agents at work, callers who give up, the first come served first. What happens t
 demand is drawn for each outage from one of six stories. Restored is what the measures say: hold and
 service level over thirty minutes within their limits, all lines back, for an hour of open time.
 
-It knows nothing of the forecast, and shares neither code nor figures with it: no formula of a queue,
-no climatology. Outages to judge by are drawn from `JUDGED`; those to fit on from `FITTED`, whose
-ranges are wider, and from other seeds.
+It knows nothing of the forecast and shares neither code nor figures with it: no formula of a queue,
+no climatology. `outage_ranges.py` says from where the outages are drawn.
 """
 
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from outage_ranges import Ranges
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Span = tuple[float, float]
 
 KINDS: Final = ("technology", "typhoon", "enrolment peak", "flapping", "slow", "multi-site")
 MINUTE_MS: Final = 60_000
@@ -34,50 +33,8 @@ WINDOW: Final = 30
 # Monday, 5 January 2026, midnight.
 FIRST_MS: Final = 1_767_571_200_000
 _COHORTS: Final = 45
+_TOLD: Final = ("offered", "answered", "abandoned", "waiting")
 _BATCH: Final = 125
-
-
-@dataclass(frozen=True)
-class Ranges:
-    """From where the outages are drawn: (least, most), drawn evenly, hours where not said.
-
-    Attributes:
-        agents: At the busiest time; drawn evenly by its logarithm.
-        handle_s, patience_s: Means of the center.
-        reserve: Agents above the load, in roots of it.
-        repair: Median of the time to repair of technology; `repair_sigma`: its log-normal sigma.
-        left: Share of the agents who are still there in a typhoon.
-        returning: How long the agents take to come back, after `waiting`.
-        surge: Calls above normal in an enrolment peak; `ebb`: its time constant.
-        slow: When the slow recovery is complete.
-        guess: Standard deviation of the expected arrivals' error.
-    """
-
-    agents: Span
-    handle_s: Span
-    patience_s: Span
-    reserve: Span
-    repair: Span
-    repair_sigma: Span
-    left: Span
-    waiting: Span
-    returning: Span
-    surge: Span
-    ebb: Span
-    slow: Span
-    guess: Span
-
-
-JUDGED: Final = Ranges(
-    agents=(12, 500), handle_s=(270, 540), patience_s=(90, 330), reserve=(1.0, 1.7),
-    repair=(6, 18), repair_sigma=(1.1, 1.5), left=(0.05, 0.35), waiting=(4, 30),
-    returning=(10, 70), surge=(0.4, 1.4), ebb=(10, 45), slow=(70, 130), guess=(0.04, 0.12),
-)  # fmt: skip
-FITTED: Final = Ranges(
-    agents=(6, 900), handle_s=(180, 720), patience_s=(50, 600), reserve=(0.8, 2.2),
-    repair=(2, 40), repair_sigma=(0.7, 2.0), left=(0.0, 0.6), waiting=(0, 50),
-    returning=(3, 120), surge=(0.2, 2.2), ebb=(4, 80), slow=(40, 190), guess=(0.0, 0.25),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,12 +76,12 @@ def make(seed: int, count: int, ranges: Ranges, lasting: int = HOUR) -> list[Mad
     while len(made) < count:
         centers = [_center(rng, ranges) for _ in range(_BATCH)]
         kinds = [KINDS[(len(made) + at) % len(KINDS)] for at in range(_BATCH)]
-        stories = [
-            _story(rng, ranges, kind, center) for kind, center in zip(kinds, centers, strict=True)
-        ]
+        stories = [_story(rng, ranges, kind) for kind in kinds]
         run = _run(rng, centers, stories)
         for at, kind in enumerate(kinds):
-            found = _observed(rng, kind, centers[at], stories[at], {k: v[at] for k, v in run.items()})
+            found = _observed(
+                rng, kind, centers[at], stories[at], {k: v[at] for k, v in run.items()}
+            )
             if found.well_since.size > lasting:
                 made.append(found)
     return made[:count]
@@ -162,7 +119,9 @@ def _center(rng: np.random.Generator, ranges: Ranges) -> _Center:
     of_day = clock % DAY
     is_open = (of_day >= begins) & (of_day < ends)
     hours = of_day / HOUR
-    humps = 0.25 + np.exp(-(((hours - 10.6) / 2.1) ** 2)) + 0.8 * np.exp(-(((hours - 15) / 2.6) ** 2))
+    humps = (
+        0.25 + np.exp(-(((hours - 10.6) / 2.1) ** 2)) + 0.8 * np.exp(-(((hours - 15) / 2.6) ** 2))
+    )
     week = np.array([1.15, 1.0, 0.97, 0.95, 0.93, 0.5, 0.4])[(clock // DAY) % 7]
     handle = rng.uniform(*ranges.handle_s) / 60
     busiest = np.exp(rng.uniform(*np.log(ranges.agents)))
@@ -170,14 +129,16 @@ def _center(rng: np.random.Generator, ranges: Ranges) -> _Center:
     # A roster is made in quarter-hours of the clock.
     roster = (clock // QUARTER) * QUARTER - onset
     level = load[np.clip(roster + QUARTER // 2, 0, AHEAD - 1)]
-    staff = np.where(is_open, np.maximum(2, np.ceil(level + rng.uniform(*ranges.reserve) * level**0.5)), 0)
+    staff = np.where(
+        is_open, np.maximum(2, np.ceil(level + rng.uniform(*ranges.reserve) * level**0.5)), 0
+    )
     return _Center(
         onset, is_open, load / handle, staff, handle,
         rng.uniform(*ranges.patience_s) / 60, rng.uniform(*ranges.guess),
     )  # fmt: skip
 
 
-def _story(rng: np.random.Generator, ranges: Ranges, kind: str, center: _Center) -> _Story:
+def _story(rng: np.random.Generator, ranges: Ranges, kind: str) -> _Story:
     minute = np.arange(MINUTES) / HOUR
     one = np.ones(MINUTES)
     calm = 1 + rng.uniform(-0.08, 0.08) * one
@@ -225,7 +186,11 @@ def _of_parts(rng: np.random.Generator, ranges: Ranges, kind: str, minute: Float
     lines = (grown >= 1).mean(axis=0)
     silent = kind == "technology" and rng.random() < 0.4
     reaching = np.clip(working + 0.05, 0, 1) if silent else one
-    rebound = rng.uniform(0, 0.5) * np.exp(-np.maximum(0, minute - back.max()) / 4) * (minute > back.max())
+    rebound = (
+        rng.uniform(0, 0.5)
+        * np.exp(-np.maximum(0, minute - back.max()) / 4)
+        * (minute > back.max())
+    )
     there = working if kind == "multi-site" and rng.random() < 0.5 else one
     working = one if there is working else working
     return _Story(there, working, reaching, 1 + rebound, lines, needs_lines=True)
@@ -247,7 +212,14 @@ def _of_agents(rng: np.random.Generator, ranges: Ranges, kind: str, minute: Floa
     wander = np.cumsum(rng.normal(0, 1, MINUTES // 30)) * rng.uniform(0, 0.012)
     there = np.clip(there + np.repeat(wander, 30) * (way < 1), 0, 1.1)
     demand = np.full(MINUTES, rng.uniform(0.8, 1.15))
-    return _Story(there, np.ones(MINUTES), np.ones(MINUTES), demand, _by_threshold(rng, there), needs_lines=False)
+    return _Story(
+        there,
+        np.ones(MINUTES),
+        np.ones(MINUTES),
+        demand,
+        _by_threshold(rng, there),
+        needs_lines=False,
+    )
 
 
 def _repair(rng: np.random.Generator, ranges: Ranges, times: float) -> float:
@@ -258,7 +230,8 @@ def _repair(rng: np.random.Generator, ranges: Ranges, times: float) -> float:
 def _by_threshold(rng: np.random.Generator, share: Floats) -> Floats:
     """Each line works again as soon as the center has so much of what it needs."""
     needs = rng.uniform(0.75, 1.0, int(rng.integers(1, 6)))
-    return (share[None] >= needs[:, None]).mean(axis=0)
+    back: Floats = (share[None] >= needs[:, None]).mean(axis=0)
+    return back
 
 
 def _run(
@@ -268,16 +241,23 @@ def _run(
     many = len(centers)
     names = ("offered", "answered", "within", "abandoned", "waiting", "wait_s", "waited_s")
     told = {name: np.zeros((many, MINUTES), np.float32) for name in names}
-    rate = np.stack([c.rate[:MINUTES] * s.demand * s.reaching for c, s in zip(centers, stories, strict=True)])
+    rate = np.stack(
+        [c.rate[:MINUTES] * s.demand * s.reaching for c, s in zip(centers, stories, strict=True)]
+    )
     able = np.stack(
-        [np.round(c.staff[:MINUTES] * s.there * s.working) for c, s in zip(centers, stories, strict=True)]
+        [
+            np.round(c.staff[:MINUTES] * s.there * s.working)
+            for c, s in zip(centers, stories, strict=True)
+        ]
     )
     is_open = np.stack([c.is_open[:MINUTES] for c in centers])
     ending = 1 - np.exp(-1 / np.array([c.handle for c in centers]))
     leaving = 1 - np.exp(-1 / np.array([c.patience for c in centers]))
     ages_s = np.arange(_COHORTS) * 60.0 + 30
     queue = np.zeros((many, _COHORTS))
-    busy = np.minimum(able[:, 0], np.round(rate[:, 0] * np.array([c.handle for c in centers]))).astype(int)
+    busy = np.minimum(
+        able[:, 0], np.round(rate[:, 0] * np.array([c.handle for c in centers]))
+    ).astype(int)
     weather = np.zeros(many)
     for at in range(MINUTES):
         weather = 0.98 * weather + rng.normal(0, 0.012, many)
@@ -306,15 +286,17 @@ def _run(
         told["within"][:, at] = at_once + (fresh - at_once) / 2
         told["abandoned"][:, at] = gone
         told["waiting"][:, at] = queue.sum(axis=1)
-        told["wait_s"][:, at] = (taken * (ages_s + 30)).sum(axis=1) + 4 * at_once + 30 * (fresh - at_once)
+        told["wait_s"][:, at] = (
+            (taken * (ages_s + 30)).sum(axis=1) + 4 * at_once + 30 * (fresh - at_once)
+        )
         told["waited_s"][:, at] = (queue * ages_s).sum(axis=1)
     return told
 
 
 def _rolling(values: Floats, window: int = WINDOW) -> Floats:
-    sums = np.cumsum(values)
+    sums: Floats = np.cumsum(values)
     sums[window:] -= sums[:-window].copy()
-    return sums
+    return np.asarray(sums)
 
 
 def _observed(
@@ -340,13 +322,17 @@ def _observed(
         lines[:] = np.nan
     of = slice(0, over)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], center.is_open, [0]])))
-    quarters = (center.onset // QUARTER) * QUARTER - center.onset + QUARTER * np.arange(AHEAD // QUARTER)
+    quarters = (
+        (center.onset // QUARTER) * QUARTER - center.onset + QUARTER * np.arange(AHEAD // QUARTER)
+    )
     middle = np.clip(quarters + QUARTER // 2, 0, AHEAD - 1)
-    wrong = np.exp(rng.normal(0, center.guess) + rng.normal(0, center.guess / 2, 15)[quarters // DAY])
+    wrong = np.exp(
+        rng.normal(0, center.guess) + rng.normal(0, center.guess / 2, 15)[quarters // DAY]
+    )
     return Made(
         kind, FIRST_MS + center.onset * MINUTE_MS, restored,
         {
-            **{name: np.round(run[name][of]).astype(np.int64) for name in ("offered", "answered", "abandoned", "waiting")},
+            **{name: np.round(run[name][of]).astype(np.int64) for name in _TOLD},
             "hold_floor_ms": np.where(known, floor_s * 1000, -1)[of].astype(np.int64),
             "agents": agents[of].astype(np.int64),
             "lines_back": lines[of],

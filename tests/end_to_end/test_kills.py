@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from bank_table import bank_path
@@ -61,6 +61,15 @@ def check_history(daemon: Daemon) -> None:
         seen.setdefault(key, []).append(order[state])
     for key, states in seen.items():
         assert states == sorted(set(states)), f"{key}: {states}"
+
+
+def stored_intervals(daemon: Daemon) -> list[tuple[Any, ...]]:
+    """What every quarter of an hour brought to every scope."""
+    return daemon.rows(
+        "SELECT start, scope, calls_made, offered, answered, answered_within, late, abandoned,"
+        " disconnected, ended, wait_ms_sum FROM intervals WHERE calls_made OR offered OR ended"
+        " ORDER BY start, scope"
+    )
 
 
 def nothing_lasts(daemon: Daemon) -> bool:
@@ -114,6 +123,12 @@ def test_thirty_kills_change_no_figure_and_no_alert(tmp_path: Path) -> None:
                 assert daemon.metrics().by("callcenter_monitor_quarantined_total", "reason") == {}
             assert told_states(steady)[("service-level-breached", "organization", "firing")] > 0
             assert told_states(killed) == told_states(steady)
+            wait_until(
+                lambda: stored_intervals(killed) == stored_intervals(steady),
+                30.0,
+                "the same intervals",
+            )
+            assert sum(row[3] for row in stored_intervals(steady)) > 0
             assert len(RESTORED.findall(killed.log_text())) > KILLS // 2
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.real
 
 SPEED: Final = 20.0
 ROWS: Final = "callcenter_monitor_ledger_rows"
+INTACT: Final = "callcenter_monitor_ledger_intact"
 BEHIND: Final = "callcenter_monitor_clock_behind_ledger"
 HOUR_MS: Final = 3_600_000
 
@@ -129,6 +132,24 @@ def test_the_ledger_tells_the_life_of_a_daemon(tmp_path: Path) -> None:
             # The broker was there all the time and kept the session.
             assert len(gaps(daemon, "source/pbx1")) == 2
             check_head(daemon)
+            daemon.wait_metric(INTACT, 1, 10.0)
+            assert daemon.terminate(20.0) == 0
+
+            # A store whose guards are gone as well is set aside; here they are put back.
+            with closing(sqlite3.connect(daemon.database_path)) as connection:
+                (guard,) = connection.execute(
+                    "SELECT sql FROM sqlite_schema WHERE name = 'ledger_no_update'"
+                ).fetchone()
+                connection.execute("DROP TRIGGER ledger_no_update")
+                connection.execute("UPDATE ledger SET subject = 'nobody' WHERE n = 2")
+                connection.execute(guard)
+                connection.commit()
+            daemon.start_and_connect()
+            told = "ledger row 2 is not as it was written: changed"
+            wait_until(lambda: told in daemon.log_text(), 10.0, "the check at the start")
+            wait_until(lambda: daemon.metrics().value(INTACT) == 0, 10.0, "its result")
+            done = run("ledger", "verify", "--config", daemon.config_path)
+            assert (done.returncode, done.stderr.split(" (")[0]) == (1, "ledger row 2")
 
 
 async def ahead(path: Path, at_ms: int) -> None:

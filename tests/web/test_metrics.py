@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from web_parts import HandBoard, port_of, serving
 from monitor.core.daemon import DaemonView
 from monitor.core.snapshot import Snapshot
 from monitor.sinks.prometheus import Exposition
+from monitor.web import scrape
 from monitor.web.scrape import MetricsPage
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -45,6 +47,30 @@ async def test_text_openmetrics_and_gzip_say_the_same() -> None:
     others = [list(family.samples) for family in parse_openmetrics(openmetrics)]  # type: ignore[no-untyped-call]
     # A family without samples is told by one of the parsers and passed over by the other.
     assert repr([found for found in samples if found]) == repr([found for found in others if found])
+
+
+async def test_figures_of_the_daemon_go_on_while_no_snapshot_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board = HandBoard(make_snapshot())
+    async with serving(board) as server, aiohttp.ClientSession() as session:
+
+        async def conflicts() -> str:
+            async with session.get(f"{server.url}metrics") as answer:
+                lines = (await answer.text()).splitlines()
+            name = "callcenter_monitor_ledger_conflicts_total "
+            return next(line for line in lines if line.startswith(name)).removeprefix(name)
+
+        monkeypatch.setattr(scrape, "_FRESH_S", 1e9)
+        assert await conflicts() == "0"
+        board.daemon = replace(board.daemon, ledger_conflicts=3)
+        # One body serves all who ask at about the same time.
+        assert await conflicts() == "0"
+        monkeypatch.setattr(scrape, "_FRESH_S", 0.0)
+        board.snapshot = make_snapshot()
+        assert await conflicts() == "3"
+        board.daemon = replace(board.daemon, ledger_conflicts=4)
+        assert await conflicts() == "4"
 
 
 async def test_head_has_the_headers_of_get_and_no_body() -> None:

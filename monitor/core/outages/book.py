@@ -118,12 +118,21 @@ class OutageBook:
                 self._look(watched, facts, active)
             else:
                 self._follow(outage, watched, facts, active)
-                self._climb(outage, facts.at_ms)
+        # The clock of a contract that is no longer configured goes on as well.
+        for outage in tuple(self.open.values()):
+            self._climb(outage, facts.at_ms)
 
     def take(self) -> list[Happening]:
         """What has happened since the last call."""
         happened, self._happened = self._happened, []
         return happened
+
+    def find(self, outage_id: str) -> Outage | None:
+        """The outage with an id, open or restored; None for one that is not known."""
+        for outage in (*self.open.values(), *self.closed):
+            if outage.id == outage_id:
+                return outage
+        return None
 
     # -- by hand ------------------------------------------------------------------------------
 

@@ -9,9 +9,11 @@ Pure: no I/O, no clock.
 from dataclasses import dataclass, field
 from typing import Final
 
-from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS
-
-RESTORE_WITHIN_MS: Final = 72 * HOUR_MS
+# The plan holds this, so it cannot lend its units.
+_SECOND_MS: Final = 1_000
+_MINUTE_MS: Final = 60 * _SECOND_MS
+_HOUR_MS: Final = 60 * _MINUTE_MS
+RESTORE_WITHIN_MS: Final = 72 * _HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class NoAnswerPlan:
         min_unanswered: Fewer calls that went unanswered prove nothing.
     """
 
-    for_ms: int = 30 * SECOND_MS
-    most_ms: int = 10 * MINUTE_MS
+    for_ms: int = 30 * _SECOND_MS
+    most_ms: int = 10 * _MINUTE_MS
     min_unanswered: int = 3
 
 
@@ -46,7 +48,7 @@ class HoldPlan:
 
     hold_floor_times: int = 2
     within_per_mille: int = 200
-    for_ms: int = 2 * MINUTE_MS
+    for_ms: int = 2 * _MINUTE_MS
     min_calls: int = 20
 
 
@@ -65,7 +67,7 @@ class DropPlan:
     per_mille: int = 300
     min_calls: int = 10
     burst_calls: int = 12
-    for_ms: int = 10 * SECOND_MS
+    for_ms: int = 10 * _SECOND_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class SilencePlan:
         min_expected: And at least so many calls were expected meanwhile.
     """
 
-    for_ms: int = MINUTE_MS
+    for_ms: int = _MINUTE_MS
     min_expected: int = 8
 
 
@@ -93,9 +95,9 @@ class AgentsPlan:
     """
 
     per_mille: int = 300
-    within_ms: int = 30 * MINUTE_MS
+    within_ms: int = 30 * _MINUTE_MS
     min_agents: int = 10
-    for_ms: int = 2 * MINUTE_MS
+    for_ms: int = 2 * _MINUTE_MS
 
 
 _HOURS: Final = (0, 24, 36, 48, 60, 66, 70, 71, 72)
@@ -113,18 +115,18 @@ class ContinuityPlan:
         false_per_year: How many outages a year chance may feign for each scope and signal that
             counts on chance (no answer, silence).
         blind_after_ms: A source of which nothing is heard for this long is not seen any more.
-        turn_ms: How long it has to be well before it is told to recover, or bad to relapse; an active
-            signal is a relapse at once.
+        turn_ms: How long it has to be well before it is told to recover, or bad to relapse; an
+            active signal is a relapse at once.
         recover_min_answered: Answered calls within fifteen minutes without which nothing is good.
     """
 
     restore_within_ms: int = RESTORE_WITHIN_MS
-    confirm_ms: int = HOUR_MS
-    ladder_ms: tuple[int, ...] = tuple(hours * HOUR_MS for hours in _HOURS)
-    ladder_every_ms: int = HOUR_MS
+    confirm_ms: int = _HOUR_MS
+    ladder_ms: tuple[int, ...] = tuple(hours * _HOUR_MS for hours in _HOURS)
+    ladder_every_ms: int = _HOUR_MS
     false_per_year: float = 0.05
-    blind_after_ms: int = 30 * SECOND_MS
-    turn_ms: int = 2 * MINUTE_MS
+    blind_after_ms: int = 30 * _SECOND_MS
+    turn_ms: int = 2 * _MINUTE_MS
     recover_min_answered: int = 3
     no_answer: NoAnswerPlan = field(default_factory=NoAnswerPlan)
     hold: HoldPlan = field(default_factory=HoldPlan)

@@ -188,12 +188,12 @@ def _log_reciprocal_b(load: FloatArray, agents: FloatArray) -> FloatArray:
     mode = np.maximum(agents - load, 0.0)
     peak = exponent(mode[:, None])[:, 0]
     low = _edge(exponent, peak, mode, np.zeros_like(mode))
-    # log1p(x / load) <= log1p(mode / load) + (x - mode) / (load + mode) bounds the right side; the
-    # variance of the mode's neighbourhood is that of a gamma law.
+    # The right side falls at least as fast as that of a gamma law of this shape.
     wide = 12 * _DEPTH + 12 * np.sqrt(agents) * np.sqrt(_DEPTH)
     high = _edge(exponent, peak, mode, mode + wide)
     x, weights = _panels(low, mode, mode, high)
-    return peak + np.log((weights * np.exp(exponent(x) - peak[:, None])).sum(axis=1))
+    total: FloatArray = (weights * np.exp(exponent(x) - peak[:, None])).sum(axis=1)
+    return peak + np.log(total)
 
 
 def _edge(

@@ -1,4 +1,4 @@
-"""What a forecast of the restoration is made from: the course of an outage so far and what is ahead.
+"""What a forecast of a restoration is made from: the outage so far, and what is known ahead.
 
 Pure: no I/O, no clock.
 """
@@ -15,6 +15,8 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 QUARTER_MS: Final = 900_000
+# As far as a forecast looks.
+HORIZON_MS: Final = 14 * 86_400_000
 UNKNOWN: Final = -1
 
 
@@ -97,12 +99,13 @@ class Course:
         at_ms: Now, epoch ms.
         onset_ms: When it began.
         deadline_ms: When it has to be over.
-        samples: Its minutes; those after `at_ms` are not looked at.
+        samples: Its minutes, none after `at_ms`.
         ordinary: What would be usual.
         handle_ms: Mean time that an agent spends on a call, > 0.
         patience_ms: Mean patience, > 0; see `patience.py`.
         open_spans: When the center has to be open, [start, end), ascending, from the onset to as
             far as can be seen. Restoration shows only in them; the end of the last is the horizon.
+            Empty: not known, and taken as always open.
         past_ms: How long earlier outages took to be restored; may be empty.
         confirm_ms: How long it has to be well, open, to count as restored.
         well_since_ms: Start of the good period that lasts now; `UNKNOWN` when it is not well.
@@ -129,8 +132,14 @@ class Course:
     def __post_init__(self) -> None:
         assert self.onset_ms <= self.at_ms
         assert self.onset_ms < self.deadline_ms
+        assert not self.samples.at_ms.size or self.samples.at_ms[-1] <= self.at_ms
         assert self.handle_ms > 0
         assert self.patience_ms > 0
         assert self.confirm_ms > 0
         assert all(start < end for start, end in self.open_spans)
         assert all(duration > 0 for duration in self.past_ms)
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """The open spans that count, up to the horizon."""
+        return self.open_spans or ((self.onset_ms, self.at_ms + HORIZON_MS),)

@@ -32,6 +32,10 @@ _TREND_SCALE_H: Final = 1.5
 _SHORT_SCALE_H: Final = 0.5
 # Calls by which a ratio of counts is drawn towards 1.
 _SHRINK: Final = 5.0
+# Fewer are no roster.
+AGENTS_LEAST: Final = 0.5
+# Twice as many as ordinarily are there is as good as any more.
+_SHARE_MOST: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ def gather(course: Course, staffing: Staffing) -> Evidence:
     is_told = bool((samples.agents[-_LEVEL:] != UNKNOWN).any())
     busy, throughput = _throughput(staffing, samples, calls, demand)
     here = np.where(samples.agents == UNKNOWN, np.nan, samples.agents) if is_told else busy
+    share = np.minimum(here / usual, _SHARE_MOST)
     lines = samples.lines_back
     hold, hold_change = _hold(course, samples.hold_floor_ms)
     return Evidence(
@@ -102,11 +107,11 @@ def gather(course: Course, staffing: Staffing) -> Evidence:
         seen=True,
         hold=hold,
         hold_change=hold_change,
-        share=_ratio(here[-_LEVEL:], usual[-_LEVEL:]),
+        share=_mean(share[-_LEVEL:]),
         is_told=is_told,
-        share_trend=_slope(samples.at_ms, here / usual, _TREND_MS, _TREND_SCALE_H),
-        share_recent=_slope(samples.at_ms, here / usual, _SHORT_MS, _SHORT_SCALE_H),
-        lacked=_lacked(here / usual) if is_told else None,
+        share_trend=_slope(samples.at_ms, share, _TREND_MS, _TREND_SCALE_H),
+        share_recent=_slope(samples.at_ms, share, _SHORT_MS, _SHORT_SCALE_H),
+        lacked=_lacked(share) if is_told else None,
         throughput=throughput,
         demand=demand,
         demand_trend=demand_trend,
@@ -121,9 +126,8 @@ def gather(course: Course, staffing: Staffing) -> Evidence:
 def _open_and_seen(course: Course) -> Samples:
     """The minutes up to now in which the center was open."""
     samples = course.samples
-    edges = np.array(course.open_spans, np.int64).reshape(-1)
-    inside = np.searchsorted(edges, samples.at_ms - 1, side="right") % 2 == 1
-    kept = inside & (samples.at_ms <= course.at_ms)
+    edges = np.array(course.spans, np.int64).reshape(-1)
+    kept = np.searchsorted(edges, samples.at_ms - 1, side="right") % 2 == 1
     return Samples(**{name: getattr(samples, name)[kept] for name in Samples.__slots__})
 
 
@@ -132,7 +136,7 @@ def _usual_agents(
 ) -> FloatArray:
     """Agents who ordinarily are there at each minute; who would be needed where that is unknown."""
     usual = course.ordinary.at(course.ordinary.agents, at_ms - 1)
-    usual[~(usual > 0)] = np.nan
+    usual[~(usual >= AGENTS_LEAST)] = np.nan
     needed = staffing.needed(calls)
     return np.where(np.isnan(usual) & (calls > 0), needed, usual)
 
@@ -199,9 +203,9 @@ def _hold(course: Course, floor_ms: IntArray) -> tuple[float | None, float | Non
     return now, None if now is None or before is None else now - before
 
 
-def _ratio(above: FloatArray, below: FloatArray) -> float | None:
-    known = ~(np.isnan(above) | np.isnan(below))
-    return float(above[known].sum() / below[known].sum()) if known.any() else None
+def _mean(values: FloatArray) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else None
 
 
 def _slope(at_ms: IntArray, values: FloatArray, within_ms: int, scale_h: float) -> float:

@@ -21,21 +21,28 @@ from typing import Final
 
 import numpy as np
 
-from monitor.core.outages.forecast_course import QUARTER_MS, UNKNOWN, Course, FloatArray, IntArray
-from monitor.core.outages.forecast_evidence import HOUR_MS, Evidence
+from monitor.core.outages.forecast_course import (
+    HORIZON_MS,
+    QUARTER_MS,
+    UNKNOWN,
+    Course,
+    FloatArray,
+    IntArray,
+)
+from monitor.core.outages.forecast_evidence import AGENTS_LEAST, HOUR_MS, Evidence
 from monitor.core.outages.forecast_parameters import EFFECTS, LASTING
 from monitor.core.outages.forecast_prior import Climatology
 from monitor.core.outages.forecast_staffing import Staffing
 
-_HORIZON_MS: Final = 14 * 24 * HOUR_MS
 # How fast a trend runs out, hours.
 _TREND_LASTS_H: Final = 72.0
 _EBB_LASTS_H: Final = 36.0
-_SURGE_LASTS_H: Final = 72.0
+_SURGE_LASTS_H: Final = 60.0
+_PACE_LEAST_H: Final = 3.0
 _SHARE_LIMITS: Final = (0.01, 1.1)
 # Logarithms of calls that come over calls expected.
 _SILENCE: Final = -0.7
-_EBB: Final = -0.1
+_WRONG: Final = 0.15
 _SURGE: Final = 1.4
 _EFFECT_MOST: Final = 6.0
 
@@ -64,10 +71,10 @@ class Pieces:
 
 def cut(course: Course, staffing: Staffing) -> Pieces:
     """The pieces of what is ahead."""
-    horizon_ms = course.at_ms + _HORIZON_MS
+    horizon_ms = course.at_ms + HORIZON_MS
     cuts = [np.zeros(0, np.int64)]
-    for start_ms, end_ms in course.open_spans:
-        begins, ends = max(start_ms, course.at_ms), min(end_ms, horizon_ms)
+    for opens_ms, closes_ms in course.spans:
+        begins, ends = max(opens_ms, course.at_ms), min(closes_ms, horizon_ms)
         if begins < ends:
             inner = np.arange(begins // QUARTER_MS + 1, -(-ends // QUARTER_MS)) * QUARTER_MS
             edges = np.unique(np.array([begins, *inner, ends], np.int64))
@@ -92,7 +99,7 @@ def cut(course: Course, staffing: Staffing) -> Pieces:
         prior=prior,
         held_back=np.log(prior / alone),
         calls=calls,
-        agents=np.where(agents > 0, agents, staffing.needed(calls)),
+        agents=np.where(agents >= AGENTS_LEAST, agents, staffing.needed(calls)),
     )
 
 
@@ -111,23 +118,33 @@ class Outlook:
     blur_h: FloatArray
 
 
-def project(evidence: Evidence, pieces: Pieces, staffing: Staffing, more: float = 0.0) -> Outlook:
-    """The outlook, with so many more agents than now."""
+def project(evidence: Evidence, pieces: Pieces, staffing: Staffing) -> Outlook:
+    """The outlook."""
     blur_h = pieces.lead_h + evidence.stale_h
     run_h = _TREND_LASTS_H * -np.expm1(-blur_h / _TREND_LASTS_H)
-    ebb_h = _EBB_LASTS_H * -np.expm1(-blur_h / _EBB_LASTS_H)
+    here = np.nan if evidence.share is None else evidence.share
+    share = np.clip(here + _pace(evidence) * run_h, *_SHARE_LIMITS)
     # Hardly a call at all is silence, not less demand: when they come again, all of them do.
     demand = 0.0 if (evidence.demand or 0.0) < _SILENCE else evidence.demand or 0.0
-    surge = demand * np.exp(-blur_h / _SURGE_LASTS_H) + evidence.demand_trend * ebb_h
-    # A trend ends a surge, it does not turn it around.
-    surge = np.clip(surge, _EBB if demand > 0 else demand + _EBB, _SURGE)
-    share = np.nan if evidence.share is None else evidence.share
-    share = np.clip(share + evidence.share_trend * run_h, *_SHARE_LIMITS)
+    # A little more or less than expected is an expectation that is wrong, and stays so.
+    usual = min(max(demand, -_WRONG), _WRONG)
+    ebb = min(evidence.demand_trend, 0.0) if demand > usual else 0.0
+    ebb_h = _EBB_LASTS_H * -np.expm1(-blur_h / _EBB_LASTS_H)
+    excess = (demand - usual) * np.exp(-blur_h / _SURGE_LASTS_H) + ebb * ebb_h
+    surge = usual + (np.maximum(excess, -usual) if demand > usual else excess)
     return Outlook(
-        agents=share * pieces.agents + more,
-        needed=staffing.needed(pieces.calls * np.exp(surge)),
+        agents=share * pieces.agents,
+        needed=staffing.needed(pieces.calls * np.exp(np.minimum(surge, _SURGE))),
         blur_h=blur_h,
     )
+
+
+def _pace(evidence: Evidence) -> float:
+    """Share of the ordinary agents who come back each hour: of late, and since they were fewest."""
+    if evidence.share is None or evidence.lacked is None:
+        return evidence.share_trend
+    ever = max(evidence.share - (1 - evidence.lacked), 0.0) / max(evidence.age_h, _PACE_LEAST_H)
+    return (evidence.share_trend + ever) / 2
 
 
 def features(evidence: Evidence, pieces: Pieces, outlook: Outlook) -> dict[str, FloatArray]:

@@ -17,8 +17,8 @@ FloatArray = NDArray[np.float64]
 
 HOUR_MS: Final = 3_600_000
 # Median and shape of all restorations; `tests/benchmarks/fit_forecast.py` estimates them.
-PRIOR_MEDIAN_MS: Final = 35.0 * HOUR_MS
-PRIOR_SHAPE: Final = 1.5
+PRIOR_MEDIAN_MS: Final = 58.0 * HOUR_MS
+PRIOR_SHAPE: Final = 1.6
 PRIOR_WEIGHT: Final = 10.0
 # The width of the law around a restoration that was seen.
 _SEEN_SHAPE: Final = 3.5
@@ -44,4 +44,5 @@ class Climatology:
         """The cumulative hazard -log P(longer than `age_ms`) of each age, float (n,)."""
         ratio = np.maximum(age_ms, 1.0)[:, None] / self._medians_ms
         lasting = 1 / (1 + ratio**self._shapes)
-        return -np.log(np.maximum(lasting @ self._weights, 1e-300))
+        mixed: FloatArray = lasting @ self._weights
+        return -np.log(np.maximum(mixed, 1e-300))

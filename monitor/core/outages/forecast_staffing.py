@@ -56,6 +56,6 @@ def _table(
     handle_ms: float, patience_ms: float, target: Target, knots: int
 ) -> tuple[FloatArray, FloatArray]:
     """Rates and agents, float (knots,) each."""
-    rates = _LEAST * _STEP ** np.arange(knots)
+    rates = np.array([_LEAST * _STEP**knot for knot in range(knots)])
     agents = agents_needed(rates / _MINUTE_MS, handle_ms, patience_ms, target)
     return rates, agents.astype(np.float64)

@@ -50,7 +50,7 @@ class Evidence(Struct, frozen=True):
     cause: str | None
     onset_ms: int
     since_ms: int
-    figures: dict[str, int | float]
+    figures: dict[str, int]
 
 
 class Outage(Struct):

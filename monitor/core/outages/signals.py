@@ -19,6 +19,7 @@ hours nothing begins, and what has begun but is not active is forgotten.
 Pure: no I/O, no clock.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -42,6 +43,15 @@ _MINUTE_MIN: Final = 3
 # A lull of this long within a bad stretch does not end it.
 _LULL_MS: Final = 2 * MINUTE_MS
 _NEVER: Final = -1
+
+
+# What is kept over a restart.
+_STATE: Final = (
+    "since_ms", "onset_ms", "is_active", "is_bad", "well_since_ms",
+    "_answered_ms", "_unanswered_ms", "_exposed_ms", "_left_before", "_answers_per_s",
+    "_offered_ms", "_expected", "_late_since_ms", "_late_until_ms", "_cut_since_ms",
+    "_burst_ms", "_burst", "_most", "_most_ms", "_was_judged",
+)  # fmt: skip
 
 
 class SignalKind(IntEnum):
@@ -83,6 +93,7 @@ class Signals:
         self.is_bad: BoolArray = np.zeros(rows, dtype=np.bool_)
         self.well_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._at_ms = _NEVER
+        self._was_judged: BoolArray = np.zeros(rows, dtype=np.bool_)
         # Since the last answer: when callers began to wait, for how long any has waited, who left.
         self._answered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._unanswered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
@@ -102,20 +113,34 @@ class Signals:
         self._most: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._most_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
 
+    def state(self) -> dict[str, FloatArray | IntArray | BoolArray]:
+        """Everything that a restart must not lose: arrays whose last axis is the rows."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    def restore(self, state: Mapping[str, FloatArray | IntArray | BoolArray], at_ms: int) -> None:
+        """Take over what `state` gave, for the same rows, as of `at_ms`."""
+        self._at_ms = at_ms
+        for name in _STATE:
+            if name in state and state[name].shape == getattr(self, name).shape:
+                setattr(self, name, state[name].astype(getattr(self, name).dtype))
+
     def update(self, facts: Facts) -> None:
         """Take up one second, not before the last one."""
         elapsed_ms = 0 if self._at_ms == _NEVER else facts.at_ms - self._at_ms
         assert elapsed_ms >= 0
         self._at_ms = facts.at_ms
         judged = facts.is_seen & facts.is_open
-        self._expose(facts, judged, elapsed_ms)
+        # Time in which something was not seen or not open is of no account.
+        elapsed = np.where(self._was_judged, elapsed_ms, 0)
+        self._was_judged = judged
+        self._expose(facts, judged, elapsed)
         recent = facts.recent(self._plan.hold.min_calls)
         self._mark_late(facts, recent, judged)
         conditions = (
             self._no_answer(facts),
             self._hold(facts, recent),
             self._drops(facts),
-            self._silence(facts, judged, elapsed_ms),
+            self._silence(facts, judged, elapsed),
             self._agents(facts),
         )
         durations_ms = (
@@ -148,7 +173,7 @@ class Signals:
 
     # -- nobody is answered -------------------------------------------------------------------
 
-    def _expose(self, facts: Facts, judged: BoolArray, elapsed_ms: int) -> None:
+    def _expose(self, facts: Facts, judged: BoolArray, elapsed_ms: IntArray) -> None:
         """Follow the time that callers have waited since the last answer."""
         answered = facts.last_answered_ms != self._answered_ms
         left = total(facts.lifetime, UNANSWERED)
@@ -159,7 +184,7 @@ class Signals:
         self._left_before[over] = left[over]
         waits = judged & (facts.waiting > 0)
         going_on = waits & (self._unanswered_ms >= 0)
-        self._exposed_ms[going_on] += elapsed_ms
+        self._exposed_ms[going_on] += elapsed_ms[going_on]
         begins = waits & (self._unanswered_ms < 0)
         began_ms = np.maximum(facts.last_answered_ms, facts.at_ms - facts.longest_wait_ms)
         self._unanswered_ms[begins] = began_ms[begins]
@@ -242,7 +267,7 @@ class Signals:
     # -- silence ------------------------------------------------------------------------------
 
     def _silence(
-        self, facts: Facts, judged: BoolArray, elapsed_ms: int
+        self, facts: Facts, judged: BoolArray, elapsed_ms: IntArray
     ) -> tuple[BoolArray, IntArray]:
         plan = self._plan.silence
         over = (facts.last_offered_ms != self._offered_ms) | ~facts.is_open
@@ -277,7 +302,7 @@ class Signals:
 
     # -- evidence -----------------------------------------------------------------------------
 
-    def evidence(self, kind: SignalKind, row: int, facts: Facts) -> dict[str, int | float]:
+    def evidence(self, kind: SignalKind, row: int, facts: Facts) -> dict[str, int]:
         """The figures that a signal has fired on, in plain numbers."""
         minute, recent = facts.last_minute[row], facts.recent(self._plan.hold.min_calls)
         if kind == SignalKind.NO_ANSWER:
@@ -310,7 +335,7 @@ class Signals:
             }
         if kind == SignalKind.SILENCE:
             return {
-                "expected": round(float(self._expected[row]), 1),
+                "expected": round(float(self._expected[row])),
                 "silent_ms": int(facts.at_ms - facts.last_offered_ms[row]),
                 "last_offered_ms": int(facts.last_offered_ms[row]),
             }

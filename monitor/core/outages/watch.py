@@ -8,9 +8,12 @@ Pure: no I/O, no clock.
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from monitor.core import fields
 from monitor.core.calendar import Duty
@@ -19,6 +22,8 @@ from monitor.core.outages.book import OutageBook, Watched
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.expectation import QUARTER_MS, SLOTS, Expectation
 from monitor.core.outages.facts import CUT_OFF, DECIDED, UNANSWERED, BoolArray, Facts
+from monitor.core.outages.inputs import Declared, Input, LinkChanged, Noted, RestoredByHand
+from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import Sight
 from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS, Plan
 from monitor.core.ring import WindowRing
@@ -48,6 +53,23 @@ _PRESENT: Final = ("available", "busy", "ringing", "wrapup")
 _QUARTERS_AN_HOUR: Final = 4
 
 
+@dataclass(slots=True)
+class Kept:
+    """What else a watch needs after a restart.
+
+    Attributes:
+        rows: Arrays with a row for each watched scope, by name.
+        quarters: Calls of the last quarter-hours, and whether they were seen whole.
+        quarter: Which quarter-hour it is; -1 before the first.
+        direct_names: Names of the direct rows.
+    """
+
+    rows: dict[str, npt.NDArray[Any]]
+    quarters: list[tuple[IntArray, BoolArray]]
+    quarter: int
+    direct_names: tuple[str, ...]
+
+
 class OutageWatch:
     """Follows every contract of a plan.
 
@@ -62,6 +84,7 @@ class OutageWatch:
         sight: The sources.
         expectation: What to expect.
         facts: The last second; None before the first.
+        names: Names of the watched scopes, in row order.
     """
 
     def __init__(
@@ -70,7 +93,7 @@ class OutageWatch:
         self._table = table
         self._continuity = continuity
         scopes = table.scopes[: table.upper]
-        names = tuple(scope.name for scope in scopes)
+        names = self.names = tuple(scope.name for scope in scopes)
         row_of = {name: row for row, name in enumerate(names)}
         self._calendars = {
             row_of[f"line/{contract.id}/{line.name}"]: line.hours
@@ -123,6 +146,66 @@ class OutageWatch:
         facts = self.facts = self._gather(at_ms, ring, waiting, agents)
         self._learn(facts)
         self.book.update(facts)
+
+    def take_up(self, given: Input, now_ms: int) -> None:
+        """Take up an input; one about a contract or an outage that is not there changes nothing."""
+        book = self.book
+        match given:
+            case LinkChanged():
+                self.sight.link(given.source, now_ms, is_linked=given.is_linked)
+            case Declared() if given.contract in self._rows_of:
+                onset_ms = min(given.onset_ms, now_ms)
+                book.declare(given.contract, onset_ms, now_ms, given.who, given.why)
+            case Noted():
+                outage = book.find(given.outage)
+                if outage is not None:
+                    book.note(outage, now_ms, given.who, given.text)
+            case RestoredByHand():
+                outage = book.find(given.outage)
+                if outage is not None and outage.is_open:
+                    restored_ms = min(given.restored_ms, now_ms)
+                    book.restore(outage, restored_ms, now_ms, given.who, given.why)
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether time alone can change anything: somebody is heard, or a clock runs."""
+        linked = any(source.is_linked for source in self.sight.sources.values())
+        return linked or bool(self.book.open)
+
+    def kept(self) -> Kept:
+        """What else a restart must not lose."""
+        counted = self._counted
+        if counted is None:
+            counted = np.zeros((len(self.names), FIELD_COUNT), dtype=np.int64)
+        return Kept(
+            {
+                "answered_ms": self._answered_ms,
+                "offered_ms": self._offered_ms,
+                "counted": counted,
+                "quarter_offered": self._quarter_offered,
+                "quarter_whole": self._quarter_whole,
+            },
+            list(self._quarters),
+            self._quarter,
+            tuple(scope.name for scope in self._table.scopes[self._table.upper :]),
+        )
+
+    def keep(self, kept: Kept) -> None:
+        """Take over what `kept` gave, for the same rows."""
+        rows = kept.rows
+        self._answered_ms, self._offered_ms = rows["answered_ms"], rows["offered_ms"]
+        self._counted = rows["counted"]
+        self._quarter_offered, self._quarter_whole = rows["quarter_offered"], rows["quarter_whole"]
+        self._quarters.extend(kept.quarters)
+        self._quarter = kept.quarter
+        if kept.quarter >= 0:
+            slot = self._slot(kept.quarter * QUARTER_MS)
+            self._expected = self.expectation.per_second(slot, self._last_hour_of(self._quarters))
+
+    def outages(self) -> tuple[Outage, ...]:
+        """Copies of the open outages and of those that were restored lately."""
+        shown = (*self.book.open.values(), *reversed(self.book.closed))
+        return tuple(copy(outage) for outage in shown)
 
     def _gather(
         self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: dict[str, int]

@@ -73,7 +73,7 @@ def test_waits_and_abandons_are_those_of_the_chain(
     assert float(got.service_level) == pytest.approx(1 - waits, rel=1e-6, abs=1e-12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(
     load=st.floats(0.01, 200),
     ratio=st.floats(0.2, 2.5),
@@ -95,7 +95,7 @@ def test_any_center_is_as_its_chain(load: float, ratio: float, patience: float) 
 def test_service_level_and_hold_are_those_of_a_simulation(
     rate: float, handle: float, patience: float, agents: int
 ) -> None:
-    level, hold = simulated(rate, handle, patience, agents, 0.5, calls=150_000)
+    level, hold = simulated(rate, handle, patience, agents, 0.5, calls=80_000)
     got = service(rate, handle, patience, agents, threshold_ms=0.5)
     assert float(got.service_level) == pytest.approx(level, abs=0.008)
     assert float(got.answered_wait_ms) == pytest.approx(hold, rel=0.04)
@@ -143,9 +143,9 @@ def test_figures_are_finite_and_within_their_bounds(load: float, patience: float
     assert (np.diff(got.wait_ms) <= 1e-7 * patience).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(
-    load=st.floats(0, 1_500),
+    load=st.one_of(st.just(0.0), st.floats(1e-9, 1_500)),
     handle=st.floats(30_000, 900_000),
     patience=st.floats(5_000, 3_600_000),
     level=st.floats(0.5, 0.97),
