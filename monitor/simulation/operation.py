@@ -1,8 +1,8 @@
 """A call center at work: calls are queued, answered, given up and cut off, one after another.
 
-Driven by a heap of what comes next rather than by simpy, whose process for each call takes many
-times as long; weeks are simulated by the hundred. Each queue is served in the order of arrival by
-the agent who has been free the longest.
+Driven by a heap of what comes next rather than by simpy, whose process for each call takes two to
+three times as long; weeks are simulated by the hundred. Each queue is served in the order of its
+calls' arrival, by the agent who has been free the longest.
 
 Invariants: a call ends exactly once or is still in progress at the end; an agent has one call at a
 time; no call waits while an agent who may take it is free.

@@ -1,12 +1,14 @@
 """What simulating a week costs: as events for an engine, and as lines of a file.
 
-Every figure is of a whole scenario, its course laid out beforehand, with one seed after another. The
-baseline is the demo's bad day, which is played by simpy.
+Every figure is of a whole scenario, its course laid out beforehand. The baseline is the demo's bad
+day, which is played by simpy.
 
     PYTHONPATH=.:tests python tests/benchmarks/bench_simulation.py [--quick]
 """
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from figures import SEED, Figure, Spent, in_turns, present, timed
@@ -41,14 +43,12 @@ def measure(quick: bool) -> list[Figure]:  # noqa: FBT001 (the one argument of e
 
         return timed(work)
 
-    spent = in_turns(
-        {
-            **{f"{name}, played": lambda name=name: played(name) for name in NAMES},
-            **{f"{name}, written": lambda name=name: written(name) for name in NAMES},
-            "simpy": lambda: timed(lambda: simulate_bad_day(SEED, 0)),
-        },
-        rounds,
-    )
+    works: dict[str, Callable[[], Spent]] = {
+        f"{name}, played": partial(played, name) for name in NAMES
+    }
+    works |= {f"{name}, written": partial(written, name) for name in NAMES}
+    works["simpy"] = partial(timed, lambda: simulate_bad_day(SEED, 0))
+    spent = in_turns(works, rounds)
     simpy_rate = bad_day_count / spent["simpy"].cpu_s
     figures = [
         Figure(

@@ -156,12 +156,12 @@ class OutageBook:
             outage = self._open(watched, at_ms, [told])
         else:
             outage.evidence.append(told)
-        self._tell("declared", outage, at_ms, {"who": who, "why": why, "onset_ms": onset_ms})
+        self.tell("declared", outage, at_ms, {"who": who, "why": why, "onset_ms": onset_ms})
         return outage
 
     def note(self, outage: Outage, at_ms: int, who: str, text: str) -> None:
         """Keep what somebody has to say about an outage."""
-        self._tell("noted", outage, at_ms, {"who": who, "text": text})
+        self.tell("noted", outage, at_ms, {"who": who, "text": text})
 
     def restore(self, outage: Outage, restored_ms: int, at_ms: int, who: str, why: str) -> None:
         """Close an outage by hand; what the figures say is kept beside it."""
@@ -232,7 +232,7 @@ class OutageBook:
             lines=scopes,
             touched=scopes,
         )
-        self._tell(
+        self.tell(
             "opened",
             outage,
             at_ms,
@@ -288,7 +288,7 @@ class OutageBook:
         outage.turn_ms, outage.seen_ms = UNKNOWN, facts.at_ms
         outage.answered_before = int(facts.lifetime[watched.row, fields.ANSWERED])
         told = {"well_since_ms": outage.well_since_ms}
-        self._tell("recovering", outage, facts.at_ms, told)
+        self.tell("recovering", outage, facts.at_ms, told)
 
     def _go_on(self, outage: Outage, at_ms: int, scopes: list[str], active: list[Evidence]) -> None:
         if outage.state is OutageState.RECOVERING:
@@ -296,11 +296,11 @@ class OutageBook:
             outage.relapses += 1
             outage.well_since_ms, outage.well_ms = UNKNOWN, 0
             told = {"relapses": outage.relapses, "evidence": [_plain(one) for one in active]}
-            self._tell("relapsed", outage, at_ms, told)
+            self.tell("relapsed", outage, at_ms, told)
         elif scopes and scopes != outage.lines:
             kind = "partial" if set(scopes) < set(outage.lines) else "evidence"
             told = {"lines": scopes, "evidence": [_plain(one) for one in active]}
-            self._tell(kind, outage, at_ms, told)
+            self.tell(kind, outage, at_ms, told)
         outage.lines = scopes
         outage.touched = sorted({*outage.touched, *scopes})
 
@@ -341,7 +341,7 @@ class OutageBook:
             "met_deadline": outage.met_deadline,
             "relapses": outage.relapses,
         }
-        self._tell("restored", outage, at_ms, told)
+        self.tell("restored", outage, at_ms, told)
 
     # -- ladder -------------------------------------------------------------------------------
 
@@ -351,12 +351,12 @@ class OutageBook:
             outage.step += 1
             step_ms = outage.onset_ms + age_ms
             figures = {"age_ms": age_ms, "left_ms": outage.deadline_ms - step_ms}
-            self._tell("ladder", outage, at_ms, figures)
+            self.tell("ladder", outage, at_ms, figures)
         # Good since before the deadline and not confirmed yet: it may still be met.
         is_down = outage.is_open and outage.state is OutageState.OUTAGE
         if is_down and at_ms > outage.deadline_ms and not outage.is_missed:
             outage.is_missed = True
-            self._tell("missed", outage, at_ms, {"deadline_ms": outage.deadline_ms})
+            self.tell("missed", outage, at_ms, {"deadline_ms": outage.deadline_ms})
 
     def _step_ms(self, step: int) -> int:
         """Age at which the ladder's `step` is reached."""
@@ -366,7 +366,8 @@ class OutageBook:
         last_ms = ladder[-1] if ladder else 0
         return last_ms + (step - len(ladder) + 1) * self._plan.ladder_every_ms
 
-    def _tell(self, kind: str, outage: Outage, at_ms: int, figures: dict[str, Any]) -> None:
+    def tell(self, kind: str, outage: Outage, at_ms: int, figures: dict[str, Any]) -> None:
+        """Note a happening of an outage."""
         key = f"outage/{outage.id}/{outage.told}"
         outage.told += 1
         self._happened.append(Happening(key, at_ms, kind, outage.contract, outage.id, figures))

@@ -55,7 +55,7 @@ class Expectation:
         """Take up a quarter-hour that is over.
 
         Args:
-            slot: Which of the week, 0 to SLOTS - 1, from Monday midnight in the scopes' zone.
+            slot: Which of the week, 0 to SLOTS - 1; see `slot`.
             counts: Shape (rows,), int64: calls that entered a queue.
             whole: Shape (rows,), bool: whether it may be learned from.
         """
@@ -64,6 +64,25 @@ class Expectation:
         kept[:, 1:] = kept[:, :-1]
         kept[:, 0] = counts[whole]
         self.kept[whole, slot] = kept
+
+    @staticmethod
+    def slot(at_ms: int) -> int:
+        """Quarter-hour of the week that holds an instant, from Monday midnight UTC."""
+        # Epoch day 0 was a Thursday.
+        return (at_ms // QUARTER_MS - 4 * 96) % SLOTS
+
+    def week(self, row: int) -> FloatArray:
+        """Expected calls of each quarter-hour of the week; NaN where that is not learned.
+
+        Shape (SLOTS,), float64.
+        """
+        kept = self.kept[row].astype(np.float64)
+        kept[kept < 0] = np.nan
+        found = np.full(SLOTS, np.nan) if self._prior is None else self._prior[row].copy()
+        learned = (~np.isnan(kept)).sum(axis=1) >= _ENOUGH
+        if learned.any():
+            found[learned] = np.nanmedian(kept[learned], axis=1)
+        return found
 
     def per_second(self, slot: int, last_hour: IntArray) -> tuple[FloatArray, FloatArray]:
         """Expected calls a second, and how sure that is.

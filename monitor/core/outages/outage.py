@@ -53,6 +53,35 @@ class Evidence(Struct, frozen=True):
     figures: dict[str, int]
 
 
+class Threat(Struct, frozen=True):
+    """How likely the deadline is missed, and why. Probabilities in millionths.
+
+    Attributes:
+        at_ms: When that was forecast.
+        miss_ppm: Probability to miss the deadline.
+        climatology_ppm: The same if nothing were known but how long it has lasted.
+        p10_ms, p50_ms, p90_ms: With these probabilities it is restored by then; None: beyond what
+            can be seen.
+        agents_more: Agents that are lacking; None when that is not what is missing, or not known.
+        agents_from_ms: From when they would be needed.
+        drivers: What each piece of evidence adds to the probability; negative helps.
+        version: Of the model.
+        told_ppm: The highest threshold that was passed and told; UNKNOWN for none.
+    """
+
+    at_ms: int
+    miss_ppm: int
+    climatology_ppm: int
+    p10_ms: int | None
+    p50_ms: int | None
+    p90_ms: int | None
+    agents_more: int | None
+    agents_from_ms: int | None
+    drivers: dict[str, int]
+    version: str
+    told_ppm: int = UNKNOWN
+
+
 class Outage(Struct):
     """One outage.
 
@@ -83,6 +112,7 @@ class Outage(Struct):
         restored_by: Who said so, when it was said by hand.
         is_missed: Whether the deadline has passed while it did not work.
         told: How many happenings it has had.
+        threat: How likely the deadline is missed; None before the first forecast.
     """
 
     id: str
@@ -109,6 +139,7 @@ class Outage(Struct):
     restored_by: str | None = None
     is_missed: bool = False
     told: int = 0
+    threat: Threat | None = None
 
     @property
     def is_open(self) -> bool:

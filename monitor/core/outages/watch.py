@@ -20,11 +20,12 @@ from monitor.core.calendar import Duty
 from monitor.core.fields import FIELD_COUNT
 from monitor.core.outages.book import OutageBook, Watched
 from monitor.core.outages.continuity import ContinuityPlan
-from monitor.core.outages.expectation import QUARTER_MS, SLOTS, Expectation
+from monitor.core.outages.expectation import QUARTER_MS, Expectation
 from monitor.core.outages.facts import CUT_OFF, DECIDED, UNANSWERED, BoolArray, Facts
 from monitor.core.outages.inputs import Declared, Input, LinkChanged, Noted, RestoredByHand
 from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import Sight
+from monitor.core.outages.threat import ThreatKeeper
 from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS, Plan
 from monitor.core.ring import WindowRing
 from monitor.core.scopes import ScopeTable
@@ -83,6 +84,7 @@ class OutageWatch:
         book: The outages.
         sight: The sources.
         expectation: What to expect.
+        threat: Forecasts of the open outages.
         facts: The last second; None before the first.
         names: Names of the watched scopes, in row order.
     """
@@ -116,6 +118,7 @@ class OutageWatch:
         for source in plan.sources:
             self.sight.source(source)
         self.expectation = Expectation(len(names))
+        self.threat = ThreatKeeper(continuity.confirm_ms, self._spans)
         self.facts: Facts | None = None
         self._limits = judge.limit(Measure.AVERAGE_HOLD, np.arange(len(names)))
         self._is_open: BoolArray = np.zeros(len(names), dtype=np.bool_)
@@ -146,6 +149,38 @@ class OutageWatch:
         facts = self.facts = self._gather(at_ms, ring, waiting, agents)
         self._learn(facts)
         self.book.update(facts)
+        self._threaten(facts)
+
+    def _threaten(self, facts: Facts) -> None:
+        """Say of every open outage how likely its deadline is missed."""
+        book = self.book
+        past_ms = tuple(
+            one.restored_ms - one.onset_ms for one in book.closed if one.restored_ms > one.onset_ms
+        )
+        for turn, outage in enumerate(book.open.values()):
+            rows = self._rows_of.get(outage.contract)
+            if rows is not None:
+                told = self.threat.follow(outage, turn, facts, rows, self.expectation, past_ms)
+                if told is not None:
+                    book.tell(told[0], outage, facts.at_ms, told[1])
+        if len(self.threat.minutes) > len(book.open):
+            for outage in book.closed:
+                self.threat.forget(outage)
+
+    def _spans(self, contract: str, from_ms: int, to_ms: int) -> tuple[tuple[int, int], ...]:
+        """When any line of a contract has to be open."""
+        spans = sorted(
+            span
+            for row in self._rows_of[contract][1:]
+            for span in self._calendars[row].required_spans(from_ms, to_ms)
+        )
+        merged: list[tuple[int, int]] = []
+        for start_ms, end_ms in spans:
+            if merged and start_ms <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end_ms, merged[-1][1]))
+            else:
+                merged.append((start_ms, end_ms))
+        return tuple(merged)
 
     def take_up(self, given: Input, now_ms: int) -> None:
         """Take up an input; one about a contract or an outage that is not there changes nothing."""
@@ -199,7 +234,7 @@ class OutageWatch:
         self._quarters.extend(kept.quarters)
         self._quarter = kept.quarter
         if kept.quarter >= 0:
-            slot = self._slot(kept.quarter * QUARTER_MS)
+            slot = self.expectation.slot(kept.quarter * QUARTER_MS)
             self._expected = self.expectation.per_second(slot, self._last_hour_of(self._quarters))
 
     def outages(self) -> tuple[Outage, ...]:
@@ -313,11 +348,6 @@ class OutageWatch:
 
     # -- expectation --------------------------------------------------------------------------
 
-    def _slot(self, at_ms: int) -> int:
-        """Quarter-hour of the week, from Monday midnight UTC."""
-        # Epoch day 0 was a Thursday.
-        return (at_ms // QUARTER_MS - 4 * 96) % SLOTS
-
     def _learn(self, facts: Facts) -> None:
         """Take up each quarter-hour that ends, if it was seen whole and nothing was wrong."""
         quarter = facts.at_ms // QUARTER_MS
@@ -327,11 +357,11 @@ class OutageWatch:
             if quarter == self._quarter + 1:
                 # A second that ends with the quarter still belongs to it.
                 whole = self._quarter_whole & facts.is_seen
-                self.expectation.learn(self._slot(facts.at_ms - 1), counts, whole)
+                self.expectation.learn(self.expectation.slot(facts.at_ms - 1), counts, whole)
                 self._quarters.append((counts, whole))
             else:
                 self._quarters.clear()
-            slot = self._slot(facts.at_ms)
+            slot = self.expectation.slot(facts.at_ms)
             self._expected = self.expectation.per_second(slot, self._last_hour_of(self._quarters))
             self._quarter, self._quarter_whole = quarter, well
             self._quarter_offered = facts.lifetime[:, fields.OFFERED].copy()

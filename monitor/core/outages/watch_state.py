@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import SourceSight
+from monitor.core.outages.threat import Minute
 from monitor.core.outages.watch import OutageWatch
 
 _QUICK: Final = 1
@@ -40,6 +41,7 @@ class _State(msgspec.Struct):
     quarter: int
     sources: dict[str, SourceSight]
     feeds: dict[str, list[str]]
+    minutes: dict[str, list[Minute]]
 
 
 def take(watch: OutageWatch) -> bytes:
@@ -58,6 +60,7 @@ def take(watch: OutageWatch) -> bytes:
             quarter=kept.quarter,
             sources=watch.sight.sources,
             feeds={kept.direct_names[row]: sorted(fed) for row, fed in watch.sight.feeds.items()},
+            minutes=watch.threat.minutes,
         )
     )
 
@@ -88,6 +91,7 @@ def restore(watch: OutageWatch, body: bytes, expectation: bytes) -> None:
 
     book, signals = watch.book, watch.book.signals
     book.open = state.open
+    watch.threat.minutes = state.minutes
     book.closed.extend(state.closed)
     book.suspected = {name: since for name, since in state.suspected.items() if name in row_of}
     fresh = signals.state()

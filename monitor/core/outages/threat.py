@@ -1,0 +1,203 @@
+"""Whether the deadline of each open outage will be missed: told every minute, with its reasons.
+
+Keeps the minutes of each open outage, puts together what a forecast needs, and notes when the
+probability to miss the deadline has passed a threshold, once for each. Many outages at once are not
+forecast in the same second.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from msgspec import Struct
+
+from monitor.core import fields
+from monitor.core.outages.expectation import SLOTS, Expectation
+from monitor.core.outages.facts import Facts
+from monitor.core.outages.forecast import Forecast, forecast
+from monitor.core.outages.forecast_course import HORIZON_MS, QUARTER_MS, Course, Ordinary, Samples
+from monitor.core.outages.outage import UNKNOWN, Outage, Threat
+from monitor.core.outages.patience import mean_patience
+from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS
+
+# Thresholds of the probability, in millionths, at which it is told anew.
+THRESHOLDS_PPM: Final = (250_000, 500_000, 750_000, 900_000)
+_PPM: Final = 1_000_000
+# Events do not tell how long agents work on a call; this is usual for such a line.
+_HANDLE_MS: Final = 360_000.0
+_MINUTES_KEPT: Final = 14 * 24 * 60
+_SPANS_EVERY_MS: Final = 6 * HOUR_MS
+
+Spans = tuple[tuple[int, int], ...]
+# (contract, from, to) -> when it has to be open.
+OpenSpans = Callable[[str, int, int], Spans]
+# (kind, figures) of something to be told about an outage.
+Told = tuple[str, dict[str, Any]]
+
+
+class Minute(Struct, frozen=True, array_like=True):
+    """One minute of an outage; see `Samples`."""
+
+    at_ms: int
+    offered: int
+    answered: int
+    abandoned: int
+    waiting: int
+    hold_floor_ms: int
+    agents: int
+    lines_back_ppm: int
+
+
+class ThreatKeeper:
+    """The threats of all open outages.
+
+    Args:
+        confirm_ms: How long it has to be well to count as restored.
+        open_spans: Tells the required hours of a contract.
+
+    Attributes:
+        minutes: Of each open outage, by its id.
+    """
+
+    def __init__(self, confirm_ms: int, open_spans: OpenSpans) -> None:
+        self._confirm_ms = confirm_ms
+        self._open_spans = open_spans
+        self.minutes: dict[str, list[Minute]] = {}
+        self._spans: dict[str, tuple[int, Spans]] = {}
+
+    def follow(
+        self,
+        outage: Outage,
+        turn: int,
+        facts: Facts,
+        rows: tuple[int, ...],
+        expectation: Expectation,
+        past_ms: tuple[int, ...],
+    ) -> Told | None:
+        """Take up one second of an open outage.
+
+        Args:
+            outage: Gets its threat.
+            turn: Its place among the open ones.
+            facts: The second.
+            rows: The contract's row and those of its lines.
+            expectation: What is usual.
+            past_ms: How long earlier outages lasted.
+
+        Returns:
+            What is to be told; None when no threshold was passed.
+        """
+        if facts.at_ms % MINUTE_MS == 0 and facts.is_seen[rows[0]]:
+            minutes = self.minutes.setdefault(outage.id, [])
+            if len(minutes) < _MINUTES_KEPT:
+                minutes.append(_minute(outage, facts, rows))
+        if (facts.at_ms // SECOND_MS + turn) % 60 != 1 and outage.threat is not None:
+            return None
+        found = forecast(self._course(outage, facts.at_ms, rows[0], expectation, past_ms))
+        before = UNKNOWN if outage.threat is None else outage.threat.told_ppm
+        outage.threat = _threat(found, before)
+        if outage.threat.told_ppm == before:
+            return None
+        return "forecast", _plain(outage.threat)
+
+    def forget(self, outage: Outage) -> None:
+        """Drop the minutes of an outage that is restored."""
+        self.minutes.pop(outage.id, None)
+        self._spans.pop(outage.id, None)
+
+    def _course(
+        self,
+        outage: Outage,
+        at_ms: int,
+        row: int,
+        expectation: Expectation,
+        past_ms: tuple[int, ...],
+    ) -> Course:
+        minutes = self.minutes.get(outage.id, [])
+        waited_ms = sum(minute.waiting for minute in minutes) * MINUTE_MS
+        abandons = sum(minute.abandoned for minute in minutes)
+        return Course(
+            at_ms=at_ms,
+            onset_ms=outage.onset_ms,
+            deadline_ms=outage.deadline_ms,
+            samples=_samples(minutes),
+            ordinary=_ordinary(expectation, row, outage.onset_ms, at_ms),
+            handle_ms=_HANDLE_MS,
+            patience_ms=mean_patience(waited_ms, abandons).mean_ms,
+            open_spans=self._spans_of(outage, at_ms),
+            past_ms=past_ms,
+            confirm_ms=self._confirm_ms,
+            well_since_ms=outage.well_since_ms,
+            well_ms=outage.well_ms,
+            relapses=outage.relapses,
+        )
+
+    def _spans_of(self, outage: Outage, at_ms: int) -> Spans:
+        # Up to a multiple of some hours, so that it is the same whenever it is asked.
+        until_ms = (at_ms // _SPANS_EVERY_MS + 1) * _SPANS_EVERY_MS + HORIZON_MS
+        known = self._spans.get(outage.id)
+        if known is None or known[0] != until_ms:
+            spans = self._open_spans(outage.contract, outage.onset_ms, until_ms)
+            known = self._spans[outage.id] = (until_ms, spans)
+        return known[1]
+
+
+def _minute(outage: Outage, facts: Facts, rows: tuple[int, ...]) -> Minute:
+    row, lines = rows[0], max(1, len(rows) - 1)
+    waited_ms, calls = facts.hold_floor(facts.five_minutes)
+    down = sum(scope.startswith("line/") for scope in outage.lines)
+    counts = facts.last_minute[row]
+    return Minute(
+        at_ms=facts.at_ms,
+        offered=int(counts[fields.OFFERED]),
+        answered=int(counts[fields.ANSWERED]),
+        abandoned=int(counts[fields.ABANDONED]),
+        waiting=int(facts.waiting[row]),
+        hold_floor_ms=int(waited_ms[row] // calls[row]) if calls[row] else UNKNOWN,
+        agents=int(facts.staffed[0]),
+        lines_back_ppm=_PPM * max(0, lines - down) // lines,
+    )
+
+
+def _samples(minutes: list[Minute]) -> Samples:
+    if not minutes:
+        return Samples.none()
+    named = {
+        name: np.array([getattr(minute, name) for minute in minutes], dtype=np.int64)
+        for name in Minute.__struct_fields__
+    }
+    lines_back = named.pop("lines_back_ppm") / _PPM
+    return Samples(**named, lines_back=lines_back)
+
+
+def _ordinary(expectation: Expectation, row: int, onset_ms: int, at_ms: int) -> Ordinary:
+    start_ms = onset_ms // QUARTER_MS * QUARTER_MS
+    week = expectation.week(row)
+    count = (at_ms + HORIZON_MS - start_ms) // QUARTER_MS + 1
+    slots = (np.arange(count) + expectation.slot(start_ms)) % SLOTS
+    unknown = np.full(count, np.nan)
+    return Ordinary(start_ms, week[slots], unknown, unknown)
+
+
+def _threat(found: Forecast, before_ppm: int) -> Threat:
+    miss_ppm = round(found.miss_probability * _PPM)
+    passed = [threshold for threshold in THRESHOLDS_PPM if miss_ppm >= threshold]
+    return Threat(
+        at_ms=found.at_ms,
+        miss_ppm=miss_ppm,
+        climatology_ppm=round(found.climatology * _PPM),
+        p10_ms=found.p10_ms,
+        p50_ms=found.p50_ms,
+        p90_ms=found.p90_ms,
+        agents_more=None if found.needed is None else found.needed.agents,
+        agents_from_ms=None if found.needed is None else found.needed.from_ms,
+        drivers={one.name: round(one.effect * _PPM) for one in found.drivers},
+        version=found.version,
+        told_ppm=max((before_ppm, *passed)),
+    )
+
+
+def _plain(threat: Threat) -> dict[str, Any]:
+    return {name: getattr(threat, name) for name in threat.__struct_fields__ if name != "at_ms"}
