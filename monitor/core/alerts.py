@@ -32,7 +32,9 @@ from monitor.core.verdict import Judge, passing
 RESOLVED_FOR_MS: Final = 15 * MINUTE_MS
 _RESOLVED_KEPT: Final = 10_000
 _PER_MILLE: Final = 1000
-_INSUFFICIENT, _MET, _BREACHED = map(int, VerdictState)
+_INSUFFICIENT, _MET, _BREACHED = (
+    int(state) for state in (VerdictState.INSUFFICIENT, VerdictState.MET, VerdictState.BREACHED)
+)
 
 
 class LiveAlert(Struct):

@@ -13,9 +13,10 @@ from enum import IntEnum, StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from monitor.core.outages.outage import Outage
+from monitor.core.outages.outage import Outage, OutageState
 from monitor.core.standards import Formula, Measure
 
+BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
@@ -60,6 +61,8 @@ class VerdictState(IntEnum):
     INSUFFICIENT = 0
     MET = 1
     BREACHED = 2
+    CLOSED = 3
+    BLIND = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,31 @@ class AlertState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What an alert says that is about no measure: about an outage, or that we cannot see.
+
+    Attributes:
+        at_ms: As of when (epoch ms); what is left until the deadline is counted from here.
+        contract: Id of the contract.
+        what: What is wrong, in a few words that "since" can follow: `no call answered`.
+        evidence: The figures in one sentence without its full stop; empty without any.
+        outage: Id of the outage; None when we cannot see.
+        deadline_ms: When it has to be restored; None when we cannot see.
+        restored_ms: When it was restored; None before.
+        sources: Names of the sources that are not heard.
+    """
+
+    at_ms: int
+    contract: str
+    what: str
+    evidence: str
+    outage: str | None = None
+    deadline_ms: int | None = None
+    restored_ms: int | None = None
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One alert of one rule on one scope, from the breach to its resolution.
 
@@ -112,18 +140,20 @@ class Alert:
         severity: From the rule.
         scope: Name of the scope.
         labels: What identifies it for receivers: the scope's labels. Never a changing value.
-        measure: What was breached.
-        window_ms: In which window.
+        measure: What was breached; None for a notice.
+        window_ms: In which window; None for a notice.
         state: Where it is in its life.
-        breached_ms: Since when the breach lasts (epoch ms).
+        breached_ms: Since when the breach lasts (epoch ms); of an outage its onset.
         fired_ms: When it fired; None while pending.
         resolved_ms: When it was resolved; None before.
-        reason: Why it changed last: `breached`, `held`, `cleared`, `no_calls`, `rule_removed`.
+        reason: Why it changed last: `breached`, `held`, `cleared`, `no_calls`, `rule_removed`;
+            of a notice `opened`, `passed`, `unseen`, `restored` or `seen`.
         value: The measure when it last changed or was last judged; None without calls.
-        limit: The limit in the same unit.
+        limit: The limit in the same unit; None for a notice.
         numerator: Counts (or milliseconds) above the line.
         denominator: Calls below the line.
-        clause: The clause of the standard.
+        clause: The clause of the standard; empty when there is none.
+        notice: What it says, when it is about no measure.
     """
 
     key: str
@@ -131,18 +161,19 @@ class Alert:
     severity: str
     scope: str
     labels: Mapping[str, str]
-    measure: Measure
-    window_ms: int
+    measure: Measure | None
+    window_ms: int | None
     state: AlertState
     breached_ms: int
     fired_ms: int | None
     resolved_ms: int | None
     reason: str
     value: float | None
-    limit: float
+    limit: float | None
     numerator: int
     denominator: int
     clause: str
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +191,64 @@ class SourceView:
     last_event_ms: int | None
     events_total: int
     gaps_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of an outage.
+
+    Attributes:
+        at_ms: When it was established (epoch ms).
+        kind: The kind of the happening, such as `opened`, `relapsed` or `restored`.
+    """
+
+    at_ms: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContractView:
+    """Where one contract is.
+
+    Attributes:
+        contract: Its id.
+        row: Its row.
+        state: Where it is.
+        suspected_ms: Since when it is suspected (epoch ms); None while it is not.
+        blind_since_ms: Since when it cannot be seen (epoch ms); None while it can.
+        outages_total: Outages that were opened, since the store began.
+    """
+
+    contract: str
+    row: int
+    state: OutageState
+    suspected_ms: int | None
+    blind_since_ms: int | None
+    outages_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchView:
+    """What the watch for outages knows, beside the outages.
+
+    Attributes:
+        contracts: One for each configured contract.
+        is_blind: Shape (scopes,), bool: what we cannot see. A contract or a line when any source
+            that feeds it is not heard, everything else when none is.
+        is_closed: Shape (scopes,), bool: contracts and lines outside their required hours.
+        signals: Shape (kinds, scopes), bool: active signals, kinds in the order of `SignalKind`.
+        sources_seen: Whether each source is heard.
+        courses: The changes of each outage that is held, by its id, oldest first.
+        confirm_ms: How long it has to be well before it is restored.
+    """
+
+    contracts: tuple[ContractView, ...]
+    is_blind: BoolArray
+    is_closed: BoolArray
+    signals: BoolArray
+    sources_seen: Mapping[str, bool]
+    courses: Mapping[str, tuple[Transition, ...]]
+    confirm_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +279,7 @@ class Snapshot:
         outages: Open ones first, then those of the last 30 days; nobody changes them any more.
         open_calls: Calls in flight.
         ended_calls: Ended calls that are remembered.
+        watch: What else is known of outages; None where nobody watches, and before the first tick.
     """
 
     at_ms: int
@@ -212,3 +302,4 @@ class Snapshot:
     outages: tuple[Outage, ...]
     open_calls: int
     ended_calls: int
+    watch: WatchView | None = None

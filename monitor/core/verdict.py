@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from monitor.core import fields, measures
 from monitor.core.scopes import ScopeTable
-from monitor.core.snapshot import IntArray, Snapshot, Verdict, VerdictState
+from monitor.core.snapshot import IntArray, Snapshot, Verdict, VerdictState, WatchView
 from monitor.core.standards import Formula, Measure, Requirement
 
 MEASURES: Final = tuple(Measure)
@@ -124,6 +124,20 @@ class Judge:
             min_calls=self._min_calls,
             state=VerdictState(int(snapshot.verdicts[MEASURES.index(measure), window, row])),
         )
+
+
+def obscure(verdicts: States, watch: WatchView) -> None:
+    """Take back the verdicts on what is closed or not seen: neither is met nor breached.
+
+    Where both hold it is blind: outside required hours nothing is asked of a line, but that must
+    not hide that we would see nothing if it were.
+
+    Args:
+        verdicts: Shape (..., rows); changed in place.
+        watch: Knows which rows.
+    """
+    verdicts[..., watch.is_closed] = VerdictState.CLOSED
+    verdicts[..., watch.is_blind] = VerdictState.BLIND
 
 
 def judged(

@@ -22,11 +22,13 @@ from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.facts import Facts
 from monitor.core.outages.outage import (
     CALL_CENTER,
+    DECLARED,
     UNKNOWN,
     Evidence,
     Happening,
     Outage,
     OutageState,
+    told,
 )
 from monitor.core.outages.signals import SignalKind, Signals
 from monitor.core.plan import HOUR_MS, MINUTE_MS
@@ -35,6 +37,10 @@ _SAME_INCIDENT_MS: Final = 15 * MINUTE_MS
 # An onset cannot lie further back than this before it was established.
 _LONGEST_BACK_MS: Final = 24 * HOUR_MS
 _CLOSED_KEPT: Final = 1_000
+# An entry of the ledger is bounded, and a contract may have a thousand lines.
+_LINES_TOLD: Final = 100
+# An outage that is open may be declared again and again.
+_EVIDENCE_KEPT: Final = 10_000
 _CAUSES: Final = {
     SignalKind.NO_ANSWER: "technology",
     SignalKind.HOLD: None,
@@ -89,6 +95,7 @@ class OutageBook:
         self._plan = plan
         self._names = names
         self._watched = watched
+        self._contracts = frozenset(one.contract for one in watched)
         self._whole = whole
         self._last_open_ms = last_open_ms
         self.signals = Signals(plan, len(names))
@@ -120,7 +127,10 @@ class OutageBook:
                 self._follow(outage, watched, facts, active)
         # The clock of a contract that is no longer configured goes on as well.
         for outage in tuple(self.open.values()):
-            self._climb(outage, facts.at_ms)
+            if outage.contract in self._plan.abandon and outage.contract not in self._contracts:
+                self._abandon(outage, facts.at_ms)
+            else:
+                self._climb(outage, facts.at_ms)
 
     def take(self) -> list[Happening]:
         """What has happened since the last call."""
@@ -150,12 +160,12 @@ class OutageBook:
             The outage.
         """
         outage = self.open.get(contract)
-        told = Evidence("declared", f"contract/{contract}", None, onset_ms, at_ms, {})
+        said = Evidence(DECLARED, f"contract/{contract}", None, onset_ms, at_ms, {})
         if outage is None:
             watched = next(one for one in self._watched if one.contract == contract)
-            outage = self._open(watched, at_ms, [told])
-        else:
-            outage.evidence.append(told)
+            outage = self._open(watched, at_ms, [said])
+        elif len(outage.evidence) < _EVIDENCE_KEPT:
+            outage.evidence.append(said)
         self.tell("declared", outage, at_ms, {"who": who, "why": why, "onset_ms": onset_ms})
         return outage
 
@@ -180,7 +190,9 @@ class OutageBook:
             for kind in SignalKind
             if active[kind, row]
         ]
-        if found or self.signals.well_since_ms[watched.row] != UNKNOWN:
+        row = watched.row
+        is_due = facts.is_open[row] and facts.is_seen[row]
+        if found or not is_due or self.signals.well_since_ms[row] != UNKNOWN:
             return found
         whole = self._whole
         return [self._evidence(kind, whole, facts) for kind in SignalKind if active[kind, whole]]
@@ -212,15 +224,18 @@ class OutageBook:
         contract = watched.contract
         onsets = [one.onset_ms for one in evidence if one.onset_ms != UNKNOWN]
         onset_ms = min((at_ms, *onsets))
+        if evidence[0].signal != DECLARED:
+            onset_ms = max(onset_ms, at_ms - _LONGEST_BACK_MS)
         restored = [one.restored_ms for one in self.closed if one.contract == contract]
-        onset_ms = max(onset_ms, at_ms - _LONGEST_BACK_MS, *restored)
+        onset_ms = max((onset_ms, *restored))
         deadline_ms = onset_ms + self._plan.restore_within_ms
         last_open_ms = self._last_open_ms(contract, deadline_ms)
         effective_ms = deadline_ms if last_open_ms is None else max(last_open_ms, onset_ms)
         scopes = sorted({one.scope for one in evidence})
+        outage_id = self._fresh_id(contract, at_ms)
         outage = self.open[contract] = Outage(
-            id=f"{contract}/{CALL_CENTER}/{at_ms}",
-            incident=self._incident(onset_ms) or f"{contract}/{CALL_CENTER}/{at_ms}",
+            id=outage_id,
+            incident=self._incident(onset_ms) or outage_id,
             contract=contract,
             function=CALL_CENTER,
             state=OutageState.OUTAGE,
@@ -241,10 +256,16 @@ class OutageBook:
                 "deadline_ms": deadline_ms,
                 "effective_deadline_ms": effective_ms,
                 "incident": outage.incident,
-                "evidence": [_plain(one) for one in evidence],
+                **told(evidence),
             },
         )
         return outage
+
+    def _fresh_id(self, contract: str, at_ms: int) -> str:
+        """An id of no other outage, even if one was opened and restored at this instant."""
+        while self.find(found := f"{contract}/{CALL_CENTER}/{at_ms}") is not None:
+            at_ms += 1
+        return found
 
     def _incident(self, onset_ms: int) -> str | None:
         """The incident of another contract that began at about the same time."""
@@ -258,12 +279,15 @@ class OutageBook:
     ) -> None:
         scopes = sorted({one.scope for one in active})
         if not all(facts.is_seen[row] for row in watched.rows):
-            outage.seen_ms = facts.at_ms  # what is not seen is neither good nor bad
+            # What is not seen is neither good nor bad, and no part of a turn.
+            outage.seen_ms, outage.turn_ms = facts.at_ms, UNKNOWN
             return
         if active:
             self._go_on(outage, facts.at_ms, scopes, active)
         elif outage.state is OutageState.OUTAGE:
-            if self._turns(outage, facts.at_ms, turns=self._is_well(watched, facts)):
+            # What no signal has seen, none can see the end of: that has to be said by hand.
+            turns = not outage.is_declared_only and self._is_well(watched, facts)
+            if self._turns(outage, facts.at_ms, turns=turns):
                 self._recover(outage, watched, facts)
         elif self._turns(outage, facts.at_ms, turns=self._is_bad(watched)):
             self._go_on(outage, facts.at_ms, [], [])
@@ -292,17 +316,18 @@ class OutageBook:
 
     def _go_on(self, outage: Outage, at_ms: int, scopes: list[str], active: list[Evidence]) -> None:
         if outage.state is OutageState.RECOVERING:
-            outage.state, outage.turn_ms = OutageState.OUTAGE, UNKNOWN
+            outage.state = OutageState.OUTAGE
             outage.relapses += 1
             outage.well_since_ms, outage.well_ms = UNKNOWN, 0
-            told = {"relapses": outage.relapses, "evidence": [_plain(one) for one in active]}
-            self.tell("relapsed", outage, at_ms, told)
+            self.tell("relapsed", outage, at_ms, {"relapses": outage.relapses, **told(active)})
         elif scopes and scopes != outage.lines:
             kind = "partial" if set(scopes) < set(outage.lines) else "evidence"
-            told = {"lines": scopes, "evidence": [_plain(one) for one in active]}
-            self.tell(kind, outage, at_ms, told)
-        outage.lines = scopes
+            figures = {"lines": scopes[:_LINES_TOLD], "lines_total": len(scopes), **told(active)}
+            self.tell(kind, outage, at_ms, figures)
+        outage.turn_ms, outage.lines = UNKNOWN, scopes
         outage.touched = sorted({*outage.touched, *scopes})
+        if outage.is_declared_only:
+            outage.evidence += active
 
     def _is_bad(self, watched: Watched) -> bool:
         return any(bool(self.signals.is_bad[row]) for row in watched.rows)
@@ -343,6 +368,12 @@ class OutageBook:
         }
         self.tell("restored", outage, at_ms, told)
 
+    def _abandon(self, outage: Outage, at_ms: int) -> None:
+        """Follow it no longer: its contract is gone, and the operator says that this is known."""
+        del self.open[outage.contract]
+        figures = {"onset_ms": outage.onset_ms, "deadline_ms": outage.deadline_ms}
+        self.tell("abandoned", outage, at_ms, figures)
+
     # -- ladder -------------------------------------------------------------------------------
 
     def _climb(self, outage: Outage, at_ms: int) -> None:
@@ -371,14 +402,3 @@ class OutageBook:
         key = f"outage/{outage.id}/{outage.told}"
         outage.told += 1
         self._happened.append(Happening(key, at_ms, kind, outage.contract, outage.id, figures))
-
-
-def _plain(evidence: Evidence) -> dict[str, Any]:
-    return {
-        "signal": evidence.signal,
-        "scope": evidence.scope,
-        "cause": evidence.cause,
-        "onset_ms": evidence.onset_ms,
-        "since_ms": evidence.since_ms,
-        "figures": evidence.figures,
-    }

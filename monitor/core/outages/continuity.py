@@ -118,6 +118,7 @@ class ContinuityPlan:
         turn_ms: How long it has to be well before it is told to recover, or bad to relapse; an
             active signal is a relapse at once.
         recover_min_answered: Answered calls within fifteen minutes without which nothing is good.
+        abandon: Contracts that are watched no longer, whose open outages are followed no longer.
     """
 
     restore_within_ms: int = RESTORE_WITHIN_MS
@@ -128,6 +129,7 @@ class ContinuityPlan:
     blind_after_ms: int = 30 * _SECOND_MS
     turn_ms: int = 2 * _MINUTE_MS
     recover_min_answered: int = 3
+    abandon: tuple[str, ...] = ()
     no_answer: NoAnswerPlan = field(default_factory=NoAnswerPlan)
     hold: HoldPlan = field(default_factory=HoldPlan)
     drops: DropPlan = field(default_factory=DropPlan)

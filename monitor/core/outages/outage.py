@@ -22,6 +22,9 @@ from msgspec import Struct
 
 UNKNOWN: Final = -1
 CALL_CENTER: Final = "call_center"
+DECLARED: Final = "declared"
+# An entry of the ledger is bounded, and a contract may have a thousand lines.
+_EVIDENCE_TOLD: Final = 50
 
 
 class OutageState(IntEnum):
@@ -147,6 +150,11 @@ class Outage(Struct):
         return self.restored_ms == UNKNOWN
 
     @property
+    def is_declared_only(self) -> bool:
+        """Whether people say so, and no signal ever has."""
+        return all(one.signal == DECLARED for one in self.evidence)
+
+    @property
     def met_deadline(self) -> bool | None:
         """Whether it was restored by its deadline; None while that can still be told either way."""
         return None if self.is_open else self.restored_ms <= self.deadline_ms
@@ -158,8 +166,8 @@ class Happening(Struct, frozen=True):
     Attributes:
         key: Unique, and the same however often the inputs are replayed.
         at_ms: The second of it.
-        kind: opened, evidence, partial, recovering, relapsed, restored, ladder, missed, declared or
-            noted.
+        kind: opened, evidence, partial, recovering, relapsed, restored, ladder, missed, declared,
+            noted or abandoned.
         contract: Id of the contract.
         outage: Id of the outage.
         figures: What there is to say: plain values only.
@@ -171,3 +179,22 @@ class Happening(Struct, frozen=True):
     contract: str
     outage: str
     figures: dict[str, Any]
+
+
+def told(evidence: list[Evidence]) -> dict[str, Any]:
+    """Evidence for the ledger, in plain values: what began first, and how much there is."""
+    first = sorted(evidence, key=lambda one: one.onset_ms)[:_EVIDENCE_TOLD]
+    return {
+        "evidence": [
+            {
+                "signal": one.signal,
+                "scope": one.scope,
+                "cause": one.cause,
+                "onset_ms": one.onset_ms,
+                "since_ms": one.since_ms,
+                "figures": one.figures,
+            }
+            for one in first
+        ],
+        "evidence_total": len(evidence),
+    }

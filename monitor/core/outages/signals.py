@@ -50,7 +50,7 @@ _STATE: Final = (
     "since_ms", "onset_ms", "is_active", "is_bad", "well_since_ms",
     "_answered_ms", "_unanswered_ms", "_exposed_ms", "_left_before", "_answers_per_s",
     "_offered_ms", "_expected", "_late_since_ms", "_late_until_ms", "_cut_since_ms",
-    "_burst_ms", "_burst", "_most", "_most_ms", "_was_judged",
+    "_burst_ms", "_burst", "_most", "_most_ms", "_was_judged", "_bad_since_ms", "_bad_until_ms",
 )  # fmt: skip
 
 
@@ -106,6 +106,9 @@ class Signals:
         # Stretches in which callers are answered late, or cut off.
         self._late_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._late_until_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        # Since when something speaks against it, and until when something besides late answers did.
+        self._bad_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._bad_until_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._cut_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._burst_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._burst: IntArray = np.zeros(rows, dtype=np.int64)
@@ -228,13 +231,17 @@ class Signals:
         slow = (facts.hold_limit_ms >= 0) & (calls > 0) & (waited_ms > calls * facts.hold_limit_ms)
         slow |= (decided > 0) & (2 * recent[:, fields.LATE] >= decided)
         bad = (self.since_ms >= 0).any(axis=0) | slow
+        self._bad_since_ms[judged & bad & ~self.is_bad] = facts.at_ms
+        others = (np.delete(self.since_ms, SignalKind.HOLD, axis=0) >= 0).any(axis=0)
+        self._bad_until_ms[judged & others] = facts.at_ms
         self.is_bad = np.where(judged, bad, self.is_bad)
         is_well = judged & ~bad & (recent[:, fields.ANSWERED] > 0)
         begins = is_well & (self.well_since_ms < 0)
-        # It was well again when the last of the late ones had come through.
-        self.well_since_ms[begins] = np.where(
-            self._late_until_ms >= 0, self._late_until_ms, facts.at_ms
-        )[begins]
+        # It was well again when the last of the late ones had come through, which the windows tell
+        # later; but not before it went bad, nor while anything else was wrong.
+        well_ms = np.maximum(self._late_until_ms, self._bad_until_ms)
+        well_ms = np.maximum(well_ms, self._bad_since_ms)
+        self.well_since_ms[begins] = np.where(well_ms >= 0, well_ms, facts.at_ms)[begins]
         self.well_since_ms[judged & bad] = _NEVER
 
     def _hold(self, facts: Facts, recent: IntArray) -> tuple[BoolArray, IntArray]:

@@ -111,15 +111,25 @@ def restore(watch: OutageWatch, body: bytes, expectation: bytes) -> None:
         for counts, whole in state.quarters
     ]
     kept.quarter = state.quarter
-    watch.keep(kept)
-    watch.sight.sources.update(state.sources)
-    direct_row_of = {name: row for row, name in enumerate(kept.direct_names)}
-    for name, fed in state.feeds.items():
-        if name in direct_row_of:
-            watch.sight.feeds[direct_row_of[name]] = set(fed)
     shape = (len(state.names), *watch.expectation.kept.shape[1:])
     learned = np.frombuffer(zlib.decompress(expectation), dtype=np.int32).reshape(shape)
     watch.expectation.kept[new] = learned[old]
+    # What is expected of this quarter-hour follows from what was learned.
+    watch.keep(kept)
+    _restore_sight(watch, state, kept.direct_names)
+
+
+def _restore_sight(watch: OutageWatch, state: _State, direct_names: tuple[str, ...]) -> None:
+    """A source that is not configured any more can never be heard again, and is forgotten."""
+    sight = watch.sight
+    gone = state.sources.keys() - sight.sources.keys() if sight.sources else set[str]()
+    sight.sources.update(
+        {name: source for name, source in state.sources.items() if name not in gone}
+    )
+    direct_row_of = {name: row for row, name in enumerate(direct_names)}
+    for name, fed in state.feeds.items():
+        if name in direct_row_of and not gone.issuperset(fed):
+            sight.feeds[direct_row_of[name]] = set(fed) - gone
 
 
 def _packed(array: npt.NDArray[Any]) -> _Array:
