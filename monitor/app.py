@@ -8,9 +8,8 @@ import asyncio
 import logging
 import ssl
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,19 +17,20 @@ from monitor import __version__
 from monitor.assembly import Assembly, agent_key, assemble, web_settings
 from monitor.clock import Clock
 from monitor.config.faults import ConfigError
-from monitor.config.load import load
+from monitor.config.load import line_of, load
 from monitor.config.model import Config
 from monitor.config.secrets_file import SecretError
-from monitor.core import checkpoint
 from monitor.core.daemon import DaemonView
 from monitor.core.engine import Engine
 from monitor.core.live_calls import LiveCall, waiting_calls
+from monitor.core.outages.inputs import Input
 from monitor.core.plan import SECOND_MS
-from monitor.core.snapshot import Alert, AlertState, Snapshot, Verdict
+from monitor.core.snapshot import Alert, Snapshot, Verdict
 from monitor.formats.pseudonyms import Pseudonyms
 from monitor.garbage import calm_collector
 from monitor.ledger_keeper import LedgerKeeper
 from monitor.period_reader import PeriodReader
+from monitor.rebuilding import LeftOpenError, left_open, no_longer_watched, rebuilt
 from monitor.recovery import recover
 from monitor.runner import Changed, Runner
 from monitor.sinks.prometheus import Exposition
@@ -41,6 +41,7 @@ from monitor.status_log import StatusLog
 from monitor.store.store import Store
 from monitor.web.calls import CallsPage
 from monitor.web.ledger import LedgerPage
+from monitor.web.outages_actions import Hands, OutageActions
 from monitor.web.periods import PeriodsPage
 from monitor.web.server import WebServer
 
@@ -111,12 +112,15 @@ class App:
                     ).route,
                 ),
                 guarded_routes=(self._intake.route,),
+                signed_routes=(OutageActions(self._hands()).route,),
             )
             self._assembly = self._assemble(config, config)
             self._intake.configure(self._assembly.pushes)
             self._clock.not_before(self._store.ledger_head.recorded_ms)
             recovered = await recover(self._assembly.plan, self._store, self._clock.now_ms())
             self._clock.not_before(max(0, recovered.engine.ring.closed_s * SECOND_MS))
+            for fault in left_open(recovered.engine, self._assembly.plan):
+                _LOG.warning("%s; until then its clock goes on", fault)
             self._runner = Runner(
                 recovered,
                 inbox=self._inbox,
@@ -201,8 +205,8 @@ class App:
         ended: list[Alert] = []
 
         def make(engine: Engine) -> Changed:
-            changed = _rebuilt(engine, assembly)
-            ended.extend(_no_longer_watched(engine, changed))
+            changed = rebuilt(engine, assembly.plan)
+            ended.extend(no_longer_watched(engine, changed))
             at_ms = changed.ring.closed_s * SECOND_MS
             return Changed(
                 changed,
@@ -212,7 +216,11 @@ class App:
                 [(at_ms, alert) for alert in ended],
             )
 
-        await self._runner.change(make)
+        try:
+            await self._runner.change(make)
+        except LeftOpenError as error:
+            line = await asyncio.to_thread(line_of, self._config_path, ("contracts",))
+            return [f"{self._config_path}:{line}: {one}" for one in error.faults]
         self._assembly = assembly
         old, new = before.config_hash, assembly.config_hash
         self._keeper.reloaded(old, new, who, assembly.settings)
@@ -220,7 +228,7 @@ class App:
         self._intake.configure(assembly.pushes)
         await self._swap_tasks(before)
         for sink in assembly.sinks:
-            sink.publish((*self._runner.engine.alert_book.alerts(), *ended))
+            sink.publish((*self._runner.engine.alerts(), *ended))
         return ()
 
     def _assemble(self, config: Config, served: Config) -> Assembly:
@@ -359,31 +367,23 @@ class App:
             return "the daemon is starting"
         return "the store cannot be written" if self._store.status.failing else None
 
+    def _hand_in(self, given: Input) -> Awaitable[None]:
+        return self._runner.inputs.hand_in(given)
+
+    def _hands(self) -> Hands:
+        return Hands(
+            book=lambda: None if (watch := self._runner.engine.watch) is None else watch.book,
+            hand_in=self._hand_in,
+            now_ms=self._clock.now_ms,
+            unready=self._closed_to_events,
+        )
+
     def _waiting_calls(self, scope: str, limit: int) -> list[LiveCall] | None:
         engine = self._runner.engine
         return waiting_calls(engine.table, engine.waiting, scope, limit)
 
     def _verdicts_of(self, snapshot: Snapshot, row: int) -> Sequence[Verdict]:
         return self._runner.engine.judge.explain(snapshot, row)
-
-
-def _rebuilt(engine: Engine, assembly: Assembly) -> Engine:
-    """The same state under another plan."""
-    parts = {
-        name: part() if callable(part) else part for name, part in checkpoint.take(engine).items()
-    }
-    return checkpoint.restore(assembly.plan, parts)
-
-
-def _no_longer_watched(before: Engine, after: Engine) -> list[Alert]:
-    """Alerts that fired and whose rule or scope is gone: they end with the reason."""
-    held = {alert.key for alert in after.alert_book.alerts()}
-    at_ms = after.ring.closed_s * SECOND_MS
-    return [
-        replace(alert, state=AlertState.RESOLVED, resolved_ms=at_ms, reason="rule_removed")
-        for alert in before.alert_book.alerts()
-        if alert.state is AlertState.FIRING and alert.key not in held
-    ]
 
 
 def _at(config: object, path: str) -> object:

@@ -32,6 +32,7 @@ from monitor.demo import Demo
 from monitor.formats.ordering import in_order
 from monitor.formats.recordings import RecordingError, read_recording
 from monitor.ledger_command import ledger_app
+from monitor.outage_command import outage_app
 from monitor.replay import Replay, default_plan
 from monitor.simulate_command import scenario_named, simulate_scenario
 from monitor.simulation.player import Destination, play
@@ -60,6 +61,7 @@ _app = typer.Typer(
 _app.add_typer(calendar_app, name="calendar")
 _app.command("simulate")(simulate_scenario)
 _app.add_typer(ledger_app, name="ledger")
+_app.add_typer(outage_app, name="outage")
 
 # The keys of `RECORDING_FORMATS`.
 Format = Literal["anonymous-bank", "normalized"]

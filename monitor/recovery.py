@@ -111,7 +111,7 @@ async def recover(plan: Plan, store: Store, now_ms: int) -> Recovered:
     history = await store.alert_history(_HISTORY_KNOWN)
     ended = {alert.key: alert for _, alert in changes if alert.state is AlertState.RESOLVED}
     told = {key for (_, key), state in store.delivered().items() if state == AlertState.FIRING}
-    held = {alert.key for alert in engine.alert_book.alerts()}
+    held = {alert.key for alert in engine.alerts()}
     at_ms = engine.ring.closed_s * SECOND_MS
     for alert in _over(history, told - held - ended.keys(), at_ms):
         ended[alert.key] = alert

@@ -16,6 +16,7 @@ from monitor.core import fields
 from monitor.core.engine import Engine
 from monitor.core.events import Event
 from monitor.core.measures import DEFAULT
+from monitor.core.outages.outage import Happening
 from monitor.core.plan import MINUTE_MS, SECOND_MS, Plan, RulePlan
 from monitor.core.presets import PRESETS
 from monitor.core.snapshot import Alert, Scope, Snapshot
@@ -82,7 +83,7 @@ class Replay:
         self._types: Counter[str] = Counter()
 
     def run(self, events: Iterable[Event]) -> Iterator[Record]:
-        """Yield window records at every step and alert records at every change.
+        """Yield window records at every step, alert and outage records at every change.
 
         Args:
             events: In order of `at_ms` but for late ones.
@@ -156,6 +157,8 @@ class Replay:
         for tick_ms, changed in self._engine.advance(to_ms):
             for alert in changed:
                 yield alert_record(alert, tick_ms)
+            for happening in self._engine.happenings():
+                yield outage_record(happening)
         self._engine.intervals.take()  # nobody stores them here
 
 
@@ -191,14 +194,27 @@ def alert_record(alert: Alert, at_ms: int) -> Record:
         "scope": alert.scope,
         "state": str(alert.state),
         "reason": alert.reason,
-        "measure": str(alert.measure),
-        "window": window_label(alert.window_ms),
+        "measure": alert.measure and str(alert.measure),
+        "window": None if alert.window_ms is None else window_label(alert.window_ms),
         "breached_at": rfc3339(alert.breached_ms),
         "value": alert.value,
         "limit": alert.limit,
         "numerator": alert.numerator,
         "denominator": alert.denominator,
         "clause": alert.clause,
+    }
+
+
+def outage_record(happening: Happening) -> Record:
+    """A change of one outage; instants among its figures are epoch milliseconds."""
+    return {
+        "record": "outage",
+        "at": rfc3339(happening.at_ms),
+        "key": happening.key,
+        "what": happening.kind,
+        "scope": f"contract/{happening.contract}",
+        "outage": happening.outage,
+        **happening.figures,
     }
 
 

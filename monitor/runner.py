@@ -321,7 +321,7 @@ class Runner:
         if due and not waits and not (self._changes and self._commit is None):
             self._alerts_changed = False
             self._published_s = now_s
-            alerts = self.engine.alert_book.alerts()
+            alerts = self.engine.alerts()
             # After a long absence one step may hold the end of an alert and its oblivion.
             for alert in alerts:
                 self._ended.pop(alert.key, None)

@@ -25,7 +25,9 @@ from monitor.store.store import Store
 DAY_MS = 86_400_000
 BASE_MS = 1_760_000_000_000 // DAY_MS * DAY_MS + 12 * 3_600_000
 PLAN: Plan = replace(
-    shared_plan(windows_ms=(MINUTE_MS,)), limits=Limits(call_age_ms=DAY_MS, ended_for_ms=DAY_MS)
+    shared_plan(windows_ms=(MINUTE_MS,)),
+    limits=Limits(call_age_ms=DAY_MS, ended_for_ms=DAY_MS),
+    continuity=None,
 )
 SCOPES = ("organization", "contract/H1", "contract/S2", "site/Fresno", "queue/")
 

@@ -64,11 +64,23 @@ def _token_misfits(config: Config) -> Iterator[Finding]:
             seen.setdefault((key, named), source.name)
 
 
+def _abandon_misfits(config: Config) -> Iterator[Finding]:
+    """What is still watched cannot be given up; else a contract that comes back would be."""
+    contracts = {contract.id for contract in config.contracts}
+    for at, name in enumerate(config.continuity.abandon):
+        if name in contracts:
+            yield (
+                ("continuity", "abandon", at),
+                f"is {name}, which is one of contracts, only those that were removed are allowed",
+            )
+
+
 _CHECKS: Final[tuple[tuple[frozenset[str], Callable[[Config], Iterator[Finding]]], ...]] = (
     (frozenset({"standard", "contracts", "queues"}), queue_misfits),
     (frozenset({"contracts", "queues", "sources"}), _alias_misfits),
     (frozenset({"sources"}), _session_misfits),
     (frozenset({"sources"}), _token_misfits),
+    (frozenset({"contracts", "continuity"}), _abandon_misfits),
     (frozenset({"standard", "windows", "contracts", "queues", "sites", "alerts"}), rule_misfits),
 )
 

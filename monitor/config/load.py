@@ -83,6 +83,14 @@ def load(path: Path) -> Config:
     return config
 
 
+def line_of(path: Path, where: KeyPath) -> int:
+    """Line of a key in a configuration file, from 1; 1 when the file cannot be read any more."""
+    try:
+        return _document(path).line(where)
+    except ConfigError:
+        return 1
+
+
 def _document(path: Path) -> Document:
     """What the file says, as YAML.
 

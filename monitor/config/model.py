@@ -21,6 +21,7 @@ from monitor.config.scalars import (
     DurationMs,
     FilePath,
     Listen,
+    Name,
     QueuePattern,
     StandardId,
     Text,
@@ -90,6 +91,8 @@ class Continuity(Section):
         max_length=50,
     )
     """When, from the onset, somebody is told again."""
+    abandon: tuple[Name, ...] = Field(default=(), max_length=1_000)
+    """Contracts that were removed from this file and whose open outages need not be followed."""
 
     def misfits(self) -> Iterator[Finding]:
         """Nothing is due after the deadline, and confirmation fits before it."""

@@ -45,6 +45,7 @@ def to_plan(config: Config) -> Plan:
             restore_within_ms=config.continuity.restore_within_ms,
             confirm_ms=config.continuity.confirm_ms,
             ladder_ms=config.continuity.ladder_ms,
+            abandon=config.continuity.abandon,
         ),
     )
 

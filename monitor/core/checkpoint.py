@@ -24,13 +24,14 @@ from monitor.core import block as blocks
 from monitor.core.alerts import LiveAlert
 from monitor.core.block import Block, OpenSecond
 from monitor.core.calls import UNKNOWN, Call, visits_of
-from monitor.core.engine import Engine, SourceState
+from monitor.core.engine import Engine
 from monitor.core.fields import FIELD_COUNT, FIELDS
 from monitor.core.intervals import Part, merged
 from monitor.core.outages import watch_state
 from monitor.core.plan import Plan
 from monitor.core.ring import RingState
 from monitor.core.snapshot import IntArray, ScopeKind
+from monitor.core.source_state import SourceState
 
 _VERSION: Final = 2
 _QUEUE: Final = "queue/"

@@ -16,7 +16,6 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Final
 
 import numpy as np
-from msgspec import Struct
 
 from monitor.core import events as types
 from monitor.core.agents import AgentRoster
@@ -26,6 +25,7 @@ from monitor.core.calls import UNKNOWN
 from monitor.core.events import Event
 from monitor.core.intervals import IntervalBook
 from monitor.core.lifecycle import KIND_OF_TYPE, STARTED
+from monitor.core.outages import watch_view
 from monitor.core.outages.inputs import Input
 from monitor.core.outages.outage import Happening
 from monitor.core.outages.watch import DETECTION_WINDOWS_MS, OutageWatch
@@ -33,9 +33,10 @@ from monitor.core.plan import HOUR_MS, SECOND_MS, Plan
 from monitor.core.register import SourceCalls
 from monitor.core.ring import WindowRing
 from monitor.core.scopes import ScopeTable
-from monitor.core.snapshot import Alert, IntArray, Snapshot, SourceView
+from monitor.core.snapshot import Alert, IntArray, Snapshot
+from monitor.core.source_state import SourceState
 from monitor.core.tracker import CallTracker, Place
-from monitor.core.verdict import Judge
+from monitor.core.verdict import Judge, obscure
 from monitor.core.view import figures_steps
 from monitor.core.waiting import WaitingRoom
 
@@ -50,27 +51,6 @@ _IGNORED: Final = frozenset(
 
 # Where the events of a queue, or of a queue at a site, are counted.
 Places = dict[str | tuple[str, str], Place]
-
-
-class SourceState(Struct):
-    """What is kept of one source.
-
-    Attributes:
-        events_total: Events accepted.
-        last_event_ms: `at_ms` of the newest event; -1 before the first.
-        last_seq: Highest sequence number; -1 before the first.
-        gaps_total: Sequence numbers that never came.
-    """
-
-    events_total: int = 0
-    last_event_ms: int = UNKNOWN
-    last_seq: int = UNKNOWN
-    gaps_total: int = 0
-
-    def add(self, accepted: int, newest_ms: int) -> None:
-        """Count accepted events, of which the newest happened at `newest_ms`."""
-        self.events_total += accepted
-        self.last_event_ms = max(self.last_event_ms, newest_ms)
 
 
 class Engine:
@@ -207,14 +187,15 @@ class Engine:
         changed = self.ring.advance(now_ms // SECOND_MS) or not self._is_judged
         self.intervals.tick(now_ms)
         self._is_judged = True
+        told: list[Alert] = []
         if self.watch is not None:
-            self.watch.tick(now_ms, self.ring, self.waiting, self.agents.counts())
+            told = self.watch.tick(now_ms, self.ring, self.waiting, self.agents.counts())
         if not self.plan.rules or not (changed or not self.alert_book.is_idle):
-            return []
+            return told
         counts = {
             window: self.table.roll_up(self.ring.sums[window]) for window in self.alert_book.windows
         }
-        return self.alert_book.evaluate(counts, now_ms)
+        return told + self.alert_book.evaluate(counts, now_ms)
 
     def next_tick_ms(self) -> int:
         """The next instant at which `on_tick` can change anything if no event comes.
@@ -257,9 +238,13 @@ class Engine:
 
     def happenings(self) -> list[Happening]:
         """What has happened to outages since the last call."""
-        return [] if self.watch is None else self.watch.book.take()
+        return [] if self.watch is None else self.watch.notices.take()
 
     # -- outputs ------------------------------------------------------------------------------
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """All that are pending, firing or lately resolved: of outages first, then of the rules."""
+        return (*watch_view.alerts(self.watch), *self.alert_book.alerts())
 
     def snapshot(self) -> Snapshot:
         """The frozen view of the last tick, in one go."""
@@ -291,26 +276,24 @@ class Engine:
             self.shown_lifetime,
             len(self.plan.windows_ms),
         )
+        watch = None
+        if self.watch is not None:
+            watch = watch_view.view(self.watch, len(figures["scopes"]))
+        if watch is not None:
+            obscure(figures["verdicts"], watch)
         return Snapshot(
             at_ms=at_ms,
             organization=self.plan.organization,
             windows_ms=self.plan.windows_ms,
             **figures,
-            alerts=self.alert_book.alerts(),
+            alerts=self.alerts(),
             discards=dict(self.discards + Counter(beyond_windows=self.ring.beyond)),
-            sources=tuple(
-                SourceView(
-                    name,
-                    None if state.last_event_ms == UNKNOWN else state.last_event_ms,
-                    state.events_total,
-                    state.gaps_total,
-                )
-                for name, state in self.sources.items()
-            ),
+            sources=tuple(state.view(name) for name, state in self.sources.items()),
             agents=self.agents.counts(),
             outages=() if self.watch is None else self.watch.outages(),
             open_calls=self.tracker.register.open_count,
             ended_calls=self.tracker.register.ended_count,
+            watch=watch,
         )
 
     # -- parts --------------------------------------------------------------------------------

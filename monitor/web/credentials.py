@@ -65,6 +65,12 @@ def user_line(name: str, password: str) -> str:
     return f"{name}:scrypt${_N}${_R}${_P}${salt.hex()}${digest.hex()}"
 
 
+def user_of(authorization: str) -> str | None:
+    """The name in the value of an Authorization header; None when there is none."""
+    said = _basic(authorization)
+    return None if said is None else said[0]
+
+
 class Credentials:
     """The users and the check of what a request says.
 

@@ -16,7 +16,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from monitor.web.credentials import Credentials, TooBusyError
+from monitor.web.credentials import Credentials, TooBusyError, user_of
+
+USER: Final = "user"
+"""Key of a request: the name of the user who has signed in; absent when nobody has."""
 
 _FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 _READS: Final = frozenset(("GET", "HEAD"))
@@ -47,6 +50,8 @@ class Gate:
         credentials: The same; others hold from the next request on.
         guarded: Routes that ask for credentials of their own and bound what they read; the others'
             are no use there. They are served over TLS or to this machine only, as the rest.
+        signed: Routes that keep something under the name of who asks: where there are users, these
+            have to sign in on this machine as well.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Gate:
         self._names = frozenset(name.lower() for name in (*names, "localhost"))
         self.credentials = credentials
         self.guarded: frozenset[web.AbstractRoute] = frozenset()
+        self.signed: frozenset[web.AbstractRoute] = frozenset()
         self._is_tls = is_tls
         self._max_body_bytes = max_body_bytes
         self._timeout_s = timeout_s
@@ -75,10 +81,13 @@ class Gate:
             raise web.HTTPForbidden(text="refused: sent by the page of another site\n")
         if is_guarded:
             self._check_privacy(request)
-        elif _is_local(request):
-            self._check_name(request)
         else:
-            await self._check_credentials(request)
+            is_local = _is_local(request)
+            is_signed = request.match_info.route in self.signed and self.credentials is not None
+            if is_local:
+                self._check_name(request)
+            if is_signed or not is_local:
+                await self._check_credentials(request)
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await handler(request)
@@ -112,6 +121,7 @@ class Gate:
                 text="name and password are needed\n",
                 headers={"WWW-Authenticate": 'Basic realm="callcenter-monitor", charset="UTF-8"'},
             )
+        request[USER] = user_of(request.headers.get("Authorization", ""))
 
     def _check_privacy(self, request: web.Request) -> None:
         """Credentials are not to cross a network in the clear."""

@@ -38,6 +38,7 @@ class WebServer:
         reload: Loads the configuration anew.
         extra_routes: Of other parts, behind the same gate.
         guarded_routes: Of other parts that ask for credentials of their own.
+        signed_routes: Of other parts that keep something under the name of who asks.
 
     Raises:
         SecretError: A file of users, of a certificate or of its key cannot be used.
@@ -54,6 +55,7 @@ class WebServer:
         reload: Reload,
         extra_routes: Sequence[web.AbstractRouteDef] = (),
         guarded_routes: Sequence[web.AbstractRouteDef] = (),
+        signed_routes: Sequence[web.AbstractRouteDef] = (),
     ) -> None:
         self._settings = settings
         self._readiness = readiness
@@ -74,6 +76,7 @@ class WebServer:
         app.add_routes(self._routes(Api(board, verdicts_of, readiness)))
         app.add_routes(extra_routes)
         gate.guarded = frozenset(app.add_routes(guarded_routes))
+        gate.signed = frozenset(app.add_routes(signed_routes))
         self._listener = Listener(app)
         self._port = settings.port
 

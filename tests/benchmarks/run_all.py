@@ -36,6 +36,8 @@ _NAMES: Final = (
     "scrape",
     "memory",
     "startup",
+    "forecast",
+    "simulation",
 )
 _PACKAGES: Final = (
     "aiomqtt",

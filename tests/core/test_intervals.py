@@ -59,7 +59,8 @@ def shifted(events: Iterable[Event]) -> list[Event]:
 
 
 def made_engine(limits: Limits | None = None) -> Engine:
-    return Engine(replace(shared_plan(), limits=limits or Limits()))
+    """One that watches for no outages: hours are ticked through here."""
+    return Engine(replace(shared_plan(), limits=limits or Limits(), continuity=None))
 
 
 def settled_sets(engine: Engine) -> list[ClosedIntervals]:
@@ -229,7 +230,9 @@ def test_what_every_event_brings_is_in_an_interval_once_and_nothing_stays_negati
     events: list[tuple[Event, int]],
 ) -> None:
     """When all calls are over, the intervals add up to the totals of the windows."""
-    engine = Engine(replace(shared_plan(), queues=("q-*",), limits=Limits(open_calls=2)))
+    engine = Engine(
+        replace(shared_plan(), queues=("q-*",), limits=Limits(open_calls=2), continuity=None)
+    )
     engine.on_tick(BASE_MS)
     now_ms = BASE_MS
     for event, wait_s in events:

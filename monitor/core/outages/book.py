@@ -40,7 +40,7 @@ _CLOSED_KEPT: Final = 1_000
 # An entry of the ledger is bounded, and a contract may have a thousand lines.
 _LINES_TOLD: Final = 100
 # An outage that is open may be declared again and again.
-_EVIDENCE_KEPT: Final = 10_000
+_EVIDENCE_KEPT: Final = 100
 _CAUSES: Final = {
     SignalKind.NO_ANSWER: "technology",
     SignalKind.HOLD: None,
@@ -80,6 +80,7 @@ class OutageBook:
 
     Attributes:
         signals: The signals of all rows.
+        contracts: Ids of the contracts.
         open: Open outages by contract.
         closed: Restored ones, the newest last.
     """
@@ -95,7 +96,7 @@ class OutageBook:
         self._plan = plan
         self._names = names
         self._watched = watched
-        self._contracts = frozenset(one.contract for one in watched)
+        self.contracts = frozenset(one.contract for one in watched)
         self._whole = whole
         self._last_open_ms = last_open_ms
         self.signals = Signals(plan, len(names))
@@ -127,7 +128,7 @@ class OutageBook:
                 self._follow(outage, watched, facts, active)
         # The clock of a contract that is no longer configured goes on as well.
         for outage in tuple(self.open.values()):
-            if outage.contract in self._plan.abandon and outage.contract not in self._contracts:
+            if outage.contract in self._plan.abandon and outage.contract not in self.contracts:
                 self._abandon(outage, facts.at_ms)
             else:
                 self._climb(outage, facts.at_ms)
@@ -223,11 +224,10 @@ class OutageBook:
     def _open(self, watched: Watched, at_ms: int, evidence: list[Evidence]) -> Outage:
         contract = watched.contract
         onsets = [one.onset_ms for one in evidence if one.onset_ms != UNKNOWN]
+        is_said = evidence[0].signal == DECLARED
         onset_ms = min((at_ms, *onsets))
-        if evidence[0].signal != DECLARED:
-            onset_ms = max(onset_ms, at_ms - _LONGEST_BACK_MS)
         restored = [one.restored_ms for one in self.closed if one.contract == contract]
-        onset_ms = max((onset_ms, *restored))
+        onset_ms = max((onset_ms if is_said else at_ms - _LONGEST_BACK_MS, onset_ms, *restored))
         deadline_ms = onset_ms + self._plan.restore_within_ms
         last_open_ms = self._last_open_ms(contract, deadline_ms)
         effective_ms = deadline_ms if last_open_ms is None else max(last_open_ms, onset_ms)
@@ -311,8 +311,7 @@ class OutageBook:
         outage.well_ms = facts.at_ms - outage.turn_ms
         outage.turn_ms, outage.seen_ms = UNKNOWN, facts.at_ms
         outage.answered_before = int(facts.lifetime[watched.row, fields.ANSWERED])
-        told = {"well_since_ms": outage.well_since_ms}
-        self.tell("recovering", outage, facts.at_ms, told)
+        self.tell("recovering", outage, facts.at_ms, {"well_since_ms": outage.well_since_ms})
 
     def _go_on(self, outage: Outage, at_ms: int, scopes: list[str], active: list[Evidence]) -> None:
         if outage.state is OutageState.RECOVERING:
@@ -334,9 +333,8 @@ class OutageBook:
 
     def _is_well(self, watched: Watched, facts: Facts) -> bool:
         """Whether nothing speaks against it and callers are answered in time."""
-        is_answered = self.signals.well_since_ms[watched.row] != UNKNOWN
-        is_open = bool(facts.is_open[watched.row])
-        return is_open and bool(is_answered) and not self._is_bad(watched)
+        is_answered = bool(self.signals.well_since_ms[watched.row] != UNKNOWN)
+        return is_answered and bool(facts.is_open[watched.row]) and not self._is_bad(watched)
 
     def _well_since_ms(self, outage: Outage, watched: Watched) -> int:
         """Start of the good period: since when callers of all that had failed are answered."""
@@ -357,7 +355,7 @@ class OutageBook:
         outage.restored_ms, outage.closed_ms = restored_ms, at_ms
         del self.open[outage.contract]
         self.closed.append(outage)
-        told = {
+        shown = {
             **figures,
             "restored_ms": restored_ms,
             "onset_ms": outage.onset_ms,
@@ -366,13 +364,12 @@ class OutageBook:
             "met_deadline": outage.met_deadline,
             "relapses": outage.relapses,
         }
-        self.tell("restored", outage, at_ms, told)
+        self.tell("restored", outage, at_ms, shown)
 
     def _abandon(self, outage: Outage, at_ms: int) -> None:
         """Follow it no longer: its contract is gone, and the operator says that this is known."""
         del self.open[outage.contract]
-        figures = {"onset_ms": outage.onset_ms, "deadline_ms": outage.deadline_ms}
-        self.tell("abandoned", outage, at_ms, figures)
+        self.tell("abandoned", outage, at_ms, {"onset_ms": outage.onset_ms})
 
     # -- ladder -------------------------------------------------------------------------------
 

@@ -92,6 +92,8 @@ class Signals:
         self.is_active: BoolArray = np.zeros(shape, dtype=np.bool_)
         self.is_bad: BoolArray = np.zeros(rows, dtype=np.bool_)
         self.well_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        durations_ms = (0, plan.hold.for_ms, plan.drops.for_ms, 0, plan.agents.for_ms)
+        self._durations_ms = np.array(durations_ms, dtype=np.int64)[:, None]
         self._at_ms = _NEVER
         self._was_judged: BoolArray = np.zeros(rows, dtype=np.bool_)
         # Since the last answer: when callers began to wait, for how long any has waited, who left.
@@ -146,33 +148,32 @@ class Signals:
             self._silence(facts, judged, elapsed),
             self._agents(facts),
         )
-        durations_ms = (
-            0,
-            self._plan.hold.for_ms,
-            self._plan.drops.for_ms,
-            0,
-            self._plan.agents.for_ms,
-        )
-        for kind, ((holds, onset_ms), for_ms) in enumerate(
-            zip(conditions, durations_ms, strict=True)
-        ):
-            self._move(kind, facts, holds, onset_ms, for_ms)
+        holds = np.stack([holds for holds, _ in conditions])
+        onset_ms = np.stack([onset_ms for _, onset_ms in conditions])
+        self._move(facts, holds, onset_ms)
         self._mark_well(facts, recent, judged)
 
-    def _move(
-        self, kind: int, facts: Facts, holds: BoolArray, onset_ms: IntArray, for_ms: int
-    ) -> None:
-        """Begin, go on with, or end the signals of one kind."""
-        seen, active = facts.is_seen, self.is_active[kind]
-        since_ms, onset = self.since_ms[kind], self.onset_ms[kind]
-        begins = holds & seen & facts.is_open & (since_ms < 0)
-        since_ms[begins] = facts.at_ms
-        onset[begins] = np.where(onset_ms < 0, facts.at_ms, onset_ms)[begins]
-        ends = seen & (since_ms >= 0) & (~holds & facts.is_open | ~active & ~facts.is_open)
-        since_ms[ends] = onset[ends] = _NEVER
-        lasts = seen & facts.is_open & (since_ms >= 0) & (facts.at_ms - since_ms >= for_ms)
-        active |= lasts
-        active &= since_ms >= 0
+    def _move(self, facts: Facts, holds: BoolArray, found_ms: IntArray) -> None:
+        """Begin, go on with, or end every signal.
+
+        Args:
+            facts: The second.
+            holds: Shape (kinds, rows): whether the condition holds.
+            found_ms: Shape (kinds, rows): the onset if it begins now; -1 for now.
+        """
+        seen, opened, active = facts.is_seen, facts.is_open, self.is_active
+        since_ms, onset_ms = self.since_ms, self.onset_ms
+        judged, has_begun = seen & opened, since_ms >= 0
+        begins = holds & judged & ~has_begun
+        ends = seen & has_begun & np.where(opened, ~holds, ~active)
+        if begins.any():
+            since_ms[begins] = facts.at_ms
+            onset_ms[begins] = np.where(found_ms < 0, facts.at_ms, found_ms)[begins]
+        if ends.any():
+            since_ms[ends] = onset_ms[ends] = _NEVER
+        has_begun = since_ms >= 0
+        active |= judged & has_begun & (facts.at_ms - since_ms >= self._durations_ms)
+        active &= has_begun
 
     # -- nobody is answered -------------------------------------------------------------------
 

@@ -23,13 +23,14 @@ from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.expectation import QUARTER_MS, Expectation
 from monitor.core.outages.facts import CUT_OFF, DECIDED, UNANSWERED, BoolArray, Facts
 from monitor.core.outages.inputs import Declared, Input, LinkChanged, Noted, RestoredByHand
+from monitor.core.outages.notices import Notices
 from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import Sight
 from monitor.core.outages.threat import ThreatKeeper
 from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS, Plan
 from monitor.core.ring import WindowRing
 from monitor.core.scopes import ScopeTable
-from monitor.core.snapshot import FloatArray, IntArray
+from monitor.core.snapshot import Alert, FloatArray, IntArray
 from monitor.core.standards import Measure
 from monitor.core.verdict import Judge
 from monitor.core.waiting import WaitingRoom
@@ -50,6 +51,7 @@ _NEEDED: Final = tuple(
         }
     )
 )
+_COLUMNS: Final = np.array(_NEEDED)
 _PRESENT: Final = ("available", "busy", "ringing", "wrapup")
 _QUARTERS_AN_HOUR: Final = 4
 
@@ -86,6 +88,7 @@ class OutageWatch:
         expectation: What to expect.
         threat: Forecasts of the open outages.
         facts: The last second; None before the first.
+        notices: The alerts about all that.
         names: Names of the watched scopes, in row order.
     """
 
@@ -114,6 +117,12 @@ class OutageWatch:
         }
         watched = tuple(Watched(name, rows[0], rows) for name, rows in self._rows_of.items())
         self.book = OutageBook(continuity, names, watched, 0, self._last_open_ms)
+        self.notices = Notices(
+            plan.organization,
+            self.book,
+            {name: tuple(scopes[row] for row in rows) for name, rows in self._rows_of.items()},
+            continuity,
+        )
         self.sight = Sight(continuity.blind_after_ms)
         for source in plan.sources:
             self.sight.source(source)
@@ -137,7 +146,7 @@ class OutageWatch:
 
     def tick(
         self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: dict[str, int]
-    ) -> None:
+    ) -> list[Alert]:
         """Judge one second.
 
         Args:
@@ -145,11 +154,17 @@ class OutageWatch:
             ring: Has the `DETECTION_WINDOWS_MS`.
             waiting: Who waits.
             agents: Agents by state.
+
+        Returns:
+            Alerts whose state has changed.
         """
         facts = self.facts = self._gather(at_ms, ring, waiting, agents)
         self._learn(facts)
         self.book.update(facts)
         self._threaten(facts)
+        self.notices.record()
+        self.notices.look(facts, self.sight)
+        return self.notices.changes(at_ms)
 
     def _threaten(self, facts: Facts) -> None:
         """Say of every open outage how likely its deadline is missed."""
@@ -200,12 +215,14 @@ class OutageWatch:
                 if outage is not None and outage.is_open:
                     restored_ms = min(given.restored_ms, now_ms)
                     book.restore(outage, restored_ms, now_ms, given.who, given.why)
+        self.notices.record()
 
     @property
     def is_awake(self) -> bool:
-        """Whether time alone can change anything: somebody is heard, or a clock runs."""
+        """Whether time alone can change anything: somebody is heard, a clock runs, sight goes."""
         linked = any(source.is_linked for source in self.sight.sources.values())
-        return linked or bool(self.book.open)
+        goes_blind = bool(self.sight.sources) and not self.notices.is_settled
+        return linked or bool(self.book.open) or goes_blind
 
     def kept(self) -> Kept:
         """What else a restart must not lose."""
@@ -245,9 +262,7 @@ class OutageWatch:
     def _gather(
         self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: dict[str, int]
     ) -> Facts:
-        windows = [ring.windows_s.index(one // SECOND_MS) for one in DETECTION_WINDOWS_MS]
-        second, minute, five, quarter, hour = (self._upper(ring.sums[window]) for window in windows)
-        lifetime = self._upper(ring.lifetime)
+        second, minute, five, quarter, hour, lifetime = self._rolled(ring)
         self._follow(at_ms, lifetime)
         counts, waited_ms, longest_ms = waiting.figures(at_ms)
         rows = self._table.upper
@@ -279,11 +294,17 @@ class OutageWatch:
             hold_limit_ms=self._limits,
         )
 
-    def _upper(self, direct: IntArray) -> IntArray:
-        """Counts of the watched rows; only the fields that are looked at are filled."""
-        found = np.zeros((self._table.upper, FIELD_COUNT), dtype=np.int64)
-        rolled = self._table.roll_up(direct[:, list(_NEEDED)])
-        found[:, list(_NEEDED)] = rolled[: self._table.upper]
+    def _rolled(self, ring: WindowRing) -> IntArray:
+        """Counts of the watched rows; only the fields that are looked at are filled.
+
+        Shape (detection windows and then the lifetime, rows, fields), int64.
+        """
+        windows = [ring.windows_s.index(one // SECOND_MS) for one in DETECTION_WINDOWS_MS]
+        direct = (*(ring.sums[window] for window in windows), ring.lifetime)
+        needed = np.stack([np.take(counts, _COLUMNS, axis=1) for counts in direct])
+        rows = self._table.upper
+        found = np.zeros((len(direct), rows, FIELD_COUNT), dtype=np.int64)
+        found[:, :, _COLUMNS] = self._table.roll_up(needed)[:, :rows]
         return found
 
     def _follow(self, at_ms: int, lifetime: IntArray) -> None:

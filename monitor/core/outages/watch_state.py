@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from monitor.core.outages.notices import NoticeState
 from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import SourceSight
 from monitor.core.outages.threat import Minute
@@ -42,6 +43,7 @@ class _State(msgspec.Struct):
     sources: dict[str, SourceSight]
     feeds: dict[str, list[str]]
     minutes: dict[str, list[Minute]]
+    notices: NoticeState = msgspec.field(default_factory=NoticeState)
 
 
 def take(watch: OutageWatch) -> bytes:
@@ -61,6 +63,7 @@ def take(watch: OutageWatch) -> bytes:
             sources=watch.sight.sources,
             feeds={kept.direct_names[row]: sorted(fed) for row, fed in watch.sight.feeds.items()},
             minutes=watch.threat.minutes,
+            notices=watch.notices.state,
         )
     )
 
@@ -92,6 +95,7 @@ def restore(watch: OutageWatch, body: bytes, expectation: bytes) -> None:
     book, signals = watch.book, watch.book.signals
     book.open = state.open
     watch.threat.minutes = state.minutes
+    watch.notices.state = state.notices
     book.closed.extend(state.closed)
     book.suspected = {name: since for name, since in state.suspected.items() if name in row_of}
     fresh = signals.state()
