@@ -15,6 +15,7 @@ from pathlib import Path
 
 from monitor import __version__
 from monitor.assembly import Assembly, agent_key, assemble, web_settings
+from monitor.changed import Changed
 from monitor.clock import Clock
 from monitor.config.faults import ConfigError
 from monitor.config.load import line_of, load
@@ -32,7 +33,7 @@ from monitor.ledger_keeper import LedgerKeeper
 from monitor.period_reader import PeriodReader
 from monitor.rebuilding import LeftOpenError, left_open, no_longer_watched, rebuilt
 from monitor.recovery import recover
-from monitor.runner import Changed, Runner
+from monitor.runner import Runner
 from monitor.sinks.prometheus import Exposition
 from monitor.sources.inbox import Inbox
 from monitor.sources.mqtt import MqttSource, SourceStatus

@@ -337,7 +337,9 @@ def _password(file: Path | None) -> str:
     return password
 
 
-def _say(said: Mapping[str, str | None], daemon: _Daemon, who: str | None, format_name: str) -> None:
+def _say(
+    said: Mapping[str, str | None], daemon: _Daemon, who: str | None, format_name: str
+) -> None:
     if who is None and daemon.user is None:
         who = getpass.getuser()
     given = {name: value for name, value in {**said, "who": who}.items() if value is not None}

@@ -13,17 +13,17 @@ A restart is in `recovery.py`.
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from monitor.changed import Change
 from monitor.clock import Clock
 from monitor.core import checkpoint
-from monitor.core.engine import Engine
 from monitor.core.events import Event
 from monitor.core.intervals import IntervalOutbox
 from monitor.core.ledger import LedgerEntry
+from monitor.core.outages.inputs import Input
 from monitor.core.plan import HOUR_MS, SECOND_MS
 from monitor.core.snapshot import Alert, AlertState, Snapshot
 from monitor.formats import journal, topics
@@ -50,28 +50,6 @@ _ALERTS_WAIT_S = 2.0
 _PUBLISH_EVERY_S = 10.0
 # Events that the engine counts before the loop is looked at again, some milliseconds.
 _COUNT_EVENTS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """What a change of the configuration makes.
-
-    Attributes:
-        engine: Goes on where the one before was.
-        decoders: One for each source.
-        config_hash: Of the configuration.
-        keeping: How long things are kept.
-        alerts: Changes of alerts that this brings, with their instants.
-    """
-
-    engine: Engine
-    decoders: Mapping[str, NormalizedDecoder]
-    config_hash: str
-    keeping: Keeping
-    alerts: list[tuple[int, Alert]]
-
-
-Change = Callable[[Engine], Changed]
 
 
 class Runner:
@@ -130,6 +108,8 @@ class Runner:
         self._publish = publish
         self._loop = asyncio.get_running_loop()
         self._batch: list[Message] = []
+        # Handed to the journal, and not to the engine yet, with the instant of receipt.
+        self._uncounted: deque[tuple[int, list[Event] | Input]] = deque()
         self._commit: asyncio.Task[int] | None = None
         self._commit_since_s = 0.0
         self._changes = [alert_record(at_ms, alert) for at_ms, alert in recovered.alerts]
@@ -168,10 +148,14 @@ class Runner:
                 await self._store_and_count(batch)
 
     async def stop(self) -> None:
-        """Finish the commit under way and save the state. Call after `run` was cancelled."""
+        """Finish what is under way and save the state. Call after `run` was cancelled."""
         if self._commit is not None:
             await self._commit
             self._acknowledge()
+        # The state that is saved has to hold all that the journal does, wherever it was cancelled.
+        while self._uncounted:
+            self._count_next()
+        self._gather()
         if self._changes or self._entries or self.outbox.pending:
             await self._store.append(
                 (), (), *self._taken(), self._clock.now_ms(), self.outbox.hand_over()
@@ -217,6 +201,12 @@ class Runner:
             for source, events in by_source.items()
         ]
         given, given_records = self.inputs.take(received_ms)
+        self._uncounted.extend(
+            (received_ms, events[start : start + _COUNT_EVENTS])
+            for events in by_source.values()
+            for start in range(0, len(events), _COUNT_EVENTS)
+        )
+        self._uncounted.extend((received_ms, one) for one in given)
         self._batch = batch
         self._commit_since_s = self._loop.time()
         self._commit = asyncio.create_task(
@@ -232,11 +222,16 @@ class Runner:
         # The commit begins on its thread before the engine takes this one.
         await asyncio.sleep(0)
         slice_s = self._loop.time()
-        for events in by_source.values():
-            for start in range(0, len(events), _COUNT_EVENTS):
-                self.engine.on_events(events[start : start + _COUNT_EVENTS], received_ms)
-                slice_s = await self._give_way(slice_s)
-        for one in given:
+        while self._uncounted:
+            self._count_next()
+            slice_s = await self._give_way(slice_s)
+
+    def _count_next(self) -> None:
+        """Count some of what is in the journal now, or will be with the commit under way."""
+        received_ms, one = self._uncounted.popleft()
+        if isinstance(one, list):
+            self.engine.on_events(one, received_ms)
+        else:
             self.engine.on_input(one, received_ms)
 
     async def _decode(
@@ -297,8 +292,7 @@ class Runner:
             has_ticked = True
             self._note(tick_ms, changed)
             since_s = await self._give_way(since_s, _TICK_SLICE_S)
-        self.outbox.add(self.engine.intervals.take())
-        self._entries += map(entry_of, self.engine.happenings())
+        self._gather()
         self._alerts_changed |= bool(self._changes or self._ended)
         if has_ticked and (
             self.snapshot is None or begun_s - self._snapshot_s >= _SNAPSHOT_EVERY_S
@@ -313,6 +307,11 @@ class Runner:
                     break
                 since_s = await self._give_way(since_s, _TICK_SLICE_S)
             self.tick_s = self._loop.time() - begun_s
+
+    def _gather(self) -> None:
+        """Take from the engine what has to be stored."""
+        self.outbox.add(self.engine.intervals.take())
+        self._entries += map(entry_of, self.engine.happenings())
 
     def _publish_alerts(self) -> None:
         now_s = self._loop.time()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+from outage_parts import watched
 from real_parts import find_program, mosquitto
 from snapshots import QueueLoad, loaded_snapshot, make_alert, small_scopes
 from typer.testing import CliRunner
@@ -89,6 +90,7 @@ def test_the_readme_names_metrics_that_are_exported() -> None:
         discards={"duplicate": 1},
         agents={"available": 4},
     )
+    snapshot = watched(snapshot)
     daemon = DaemonView(
         version="1",
         started_ms=1,

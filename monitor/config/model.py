@@ -79,6 +79,8 @@ class Verdicts(Section):
 class Continuity(Section):
     """The restoration clock of the business continuity rule."""
 
+    watch: bool = True
+    """Whether outages are looked for at all."""
     restore_within_ms: Annotated[DurationMs, between("1h", "1y")] = Field(
         default=parse("72h"), alias="restore_within"
     )

@@ -9,7 +9,7 @@ from monitor.calendars.required_hours import calendar
 from monitor.config.alerting import AlertRule
 from monitor.config.contracts import Contract, Line
 from monitor.config.line_hours import required_hours
-from monitor.config.model import Config
+from monitor.config.model import Config, Continuity
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.plan import ContractPlan, Limits, LinePlan, Plan, RulePlan
 from monitor.core.presets import PRESETS
@@ -41,12 +41,7 @@ def to_plan(config: Config) -> Plan:
             skew_ms=limits.skew_ms,
             past_ms=limits.past_ms,
         ),
-        continuity=ContinuityPlan(
-            restore_within_ms=config.continuity.restore_within_ms,
-            confirm_ms=config.continuity.confirm_ms,
-            ladder_ms=config.continuity.ladder_ms,
-            abandon=config.continuity.abandon,
-        ),
+        continuity=_continuity(config.continuity) if config.continuity.watch else None,
     )
 
 
@@ -71,6 +66,15 @@ def _line(contract: Contract, line: Line, config: Config) -> LinePlan:
         shared=line.shared,
         dnis=line.dnis,
         hours=calendar(required_hours(contract, line, standard)),
+    )
+
+
+def _continuity(continuity: Continuity) -> ContinuityPlan:
+    return ContinuityPlan(
+        restore_within_ms=continuity.restore_within_ms,
+        confirm_ms=continuity.confirm_ms,
+        ladder_ms=continuity.ladder_ms,
+        abandon=continuity.abandon,
     )
 
 

@@ -4,6 +4,7 @@ Pure: no I/O, no clock.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from monitor.core.events import Event
@@ -23,6 +24,8 @@ class AgentRoster:
         self._limit = limit
         self._discards = discards
         self._latest: dict[tuple[str, str], tuple[int, str]] = {}
+        # Kept up with every event: they are asked for each second, and agents are many.
+        self._by_source: dict[str, Counter[str]] = {}
 
     def apply(self, event: Event) -> None:
         """Take up a state; one that is older than what is known is of no account."""
@@ -35,15 +38,24 @@ class AgentRoster:
             self._discards["too_many_agents"] += 1
         elif known is None or event.at_ms >= known[0]:
             self._latest[key] = (event.at_ms, event.state)
+            counts = self._by_source.setdefault(event.source, Counter())
+            counts[event.state] += 1
+            if known is not None:
+                counts[known[1]] -= 1
 
     def reset(self, source: str) -> None:
         """Forget the agents of a source that has restarted."""
         self._latest = {key: state for key, state in self._latest.items() if key[0] != source}
+        self._by_source.pop(source, None)
 
     def counts(self) -> dict[str, int]:
         """Agents in each of `STATES`."""
-        found = Counter(state for _, state in self._latest.values())
-        return {state: found[state] for state in STATES}
+        every = self._by_source.values()
+        return {state: sum(counts[state] for counts in every) for state in STATES}
+
+    def by_source(self) -> Mapping[str, Mapping[str, int]]:
+        """Agents in each state by source, for the sources that tell of agents; not to be kept."""
+        return self._by_source
 
     def state(self) -> list[tuple[str, str, int, str]]:
         """Everything that a restart must not lose."""
@@ -52,3 +64,6 @@ class AgentRoster:
     def restore(self, state: list[tuple[str, str, int, str]]) -> None:
         """Take over what `state` gave."""
         self._latest = {(source, agent): (at_ms, known) for source, agent, at_ms, known in state}
+        self._by_source = {}
+        for source, _, _, known in state:
+            self._by_source.setdefault(source, Counter())[known] += 1

@@ -189,7 +189,7 @@ class Engine:
         self._is_judged = True
         told: list[Alert] = []
         if self.watch is not None:
-            told = self.watch.tick(now_ms, self.ring, self.waiting, self.agents.counts())
+            told = self.watch.tick(now_ms, self.ring, self.waiting, self.agents.by_source())
         if not self.plan.rules or not (changed or not self.alert_book.is_idle):
             return told
         counts = {
@@ -244,7 +244,9 @@ class Engine:
 
     def alerts(self) -> tuple[Alert, ...]:
         """All that are pending, firing or lately resolved: of outages first, then of the rules."""
-        return (*watch_view.alerts(self.watch), *self.alert_book.alerts())
+        at_ms = self.ring.closed_s * SECOND_MS
+        notices = [] if self.watch is None else self.watch.notices.alerts(at_ms)
+        return (*notices, *self.alert_book.alerts())
 
     def snapshot(self) -> Snapshot:
         """The frozen view of the last tick, in one go."""
@@ -276,9 +278,7 @@ class Engine:
             self.shown_lifetime,
             len(self.plan.windows_ms),
         )
-        watch = None
-        if self.watch is not None:
-            watch = watch_view.view(self.watch, len(figures["scopes"]))
+        watch = watch_view.view(self.watch, at_ms, len(figures["scopes"]))
         if watch is not None:
             obscure(figures["verdicts"], watch)
         return Snapshot(

@@ -34,7 +34,7 @@ from monitor.sinks.delivery import (
     post_json,
     public_url,
 )
-from monitor.sinks.text import annotations, generator_url, labels, rfc3339
+from monitor.sinks.text import annotations, generator_url, labels, rfc3339, starts_ms
 
 _PATH: Final = "/api/v2/alerts"
 # A lost statement or two must not end an alert, so it lapses only after four.
@@ -212,8 +212,7 @@ class AlertmanagerSink:
 
     def _statement(self, alert: Alert, now_ms: int) -> dict[str, object]:
         """One element of the request's array."""
-        assert alert.fired_ms is not None
-        starts_ms = self._wall_ms(alert.fired_ms)
+        begins_ms = self._wall_ms(starts_ms(alert))
         if alert.resolved_ms is None:
             ends_ms = now_ms + round(_LAPSES_AFTER_RESENDS * self._resend_s * 1000)
         else:
@@ -222,7 +221,7 @@ class AlertmanagerSink:
         return {
             "labels": labels(alert),
             "annotations": annotations(alert, self._wall_ms),
-            "startsAt": rfc3339(min(starts_ms, ends_ms)),
+            "startsAt": rfc3339(min(begins_ms, ends_ms)),
             "endsAt": rfc3339(ends_ms),
             "generatorURL": generator_url(self._external_url, alert),
         }

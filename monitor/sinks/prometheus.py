@@ -17,6 +17,7 @@ from monitor.core.snapshot import Snapshot
 from monitor.sinks.call_families import FAMILIES
 from monitor.sinks.daemon_families import daemon_families, write_family
 from monitor.sinks.exposition import FamilyWriter, Layout
+from monitor.sinks.outage_families import OUTAGE_FAMILIES, outage_clocks, source_lines
 
 # Samples after which the caller is given the chance to let other work run: about a millisecond.
 _SLICE: Final = 8_192
@@ -47,6 +48,10 @@ class Exposition:
             pending += (header.render(openmetrics=openmetrics), write_family(header, samples))
         written = 0
         writers = () if snapshot is None else self._writers_for(snapshot)
+        if snapshot is not None:
+            assert self._layout is not None
+            for header, lines in (*outage_clocks(snapshot, self._layout), source_lines(snapshot)):
+                pending += (header.render(openmetrics=openmetrics), lines)
         yield pending
         pending = []
         for writer in writers:
@@ -66,5 +71,7 @@ class Exposition:
     def _writers_for(self, snapshot: Snapshot) -> tuple[FamilyWriter, ...]:
         if self._layout is None or not self._layout.fits(snapshot):
             self._layout = layout = Layout(snapshot)
-            self._writers = tuple(FamilyWriter(family, layout) for family in FAMILIES)
+            self._writers = tuple(
+                FamilyWriter(family, layout) for family in (*FAMILIES, *OUTAGE_FAMILIES)
+            )
         return self._writers

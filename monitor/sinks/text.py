@@ -12,7 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
-from monitor.core.snapshot import Alert, AlertState, ScopeKind
+from monitor.core.outages.notices import MISSED
+from monitor.core.outages.sentences import length_words
+from monitor.core.snapshot import Alert, AlertState, Notice, ScopeKind
 from monitor.core.standards import Measure
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -75,6 +77,10 @@ def annotations(alert: Alert, wall_ms: Callable[[int], int]) -> dict[str, str]:
         alert: Firing or resolved.
         wall_ms: From an instant of the engine to the wall's, both epoch ms.
     """
+    if alert.notice is not None:
+        return _notice_annotations(alert, alert.notice, wall_ms)
+    assert alert.measure is not None
+    assert alert.window_ms is not None
     figures = {
         "summary": summary(alert),
         "description": description(alert, wall_ms),
@@ -100,8 +106,10 @@ def summary(alert: Alert) -> str:
     """One sentence for people, without any word of ours.
 
     For example: `Part D help desk, H3237: average hold 2:41 over 30 minutes, limit 2:00, 412
-    calls`.
+    calls`. The alert is on a measure.
     """
+    assert alert.measure is not None
+    assert alert.window_ms is not None
     value, limit = _figures(alert)
     calls = "1 call" if alert.denominator == 1 else f"{alert.denominator:,} calls"
     sentence = (
@@ -113,6 +121,8 @@ def summary(alert: Alert) -> str:
 
 def description(alert: Alert, wall_ms: Callable[[int], int]) -> str:
     """What an engineer asks next: rule, scope, exact figures, instants and why it changed last."""
+    assert alert.measure is not None
+    assert alert.window_ms is not None
     unit = "ms of waiting" if alert.measure is Measure.AVERAGE_HOLD else "calls"
     judged = (
         f"Rule {alert.rule} on {alert.scope}:"
@@ -127,6 +137,91 @@ def description(alert: Alert, wall_ms: Callable[[int], int]) -> str:
     when = [f"{word} {rfc3339(wall_ms(at))}" for word, at in instants if at is not None]
     parts = [judged, *when, f"last change: {alert.reason}"]
     return ", ".join(parts) + f". {alert.clause}"
+
+
+def starts_ms(alert: Alert) -> int:
+    """What receivers are told as its start: when it fired, but of a notice since when it is so."""
+    assert alert.fired_ms is not None
+    return alert.fired_ms if alert.notice is None else alert.breached_ms
+
+
+def notice_summary(alert: Alert, wall_ms: Callable[[int], int]) -> str:
+    """One sentence for people about an outage, its deadline, or what cannot be seen.
+
+    For example: `H0001 call center: no call answered since 14:02 UTC (nobody answered for 31 s, 9
+    waiting, 4 left unanswered (pharmacy, H0001)), 70 h 58 min left to restore (42 CFR ...),
+    deadline 5 Mar 14:02 UTC`.
+    """
+    notice = alert.notice
+    assert notice is not None
+    at_ms = notice.at_ms
+
+    def instant(then_ms: int) -> str:
+        return _instant_words(wall_ms(then_ms), wall_ms(at_ms))
+
+    who = f"{notice.contract} call center"
+    since = instant(alert.breached_ms)
+    if alert.reason == "rule_removed":
+        return f"Resolved: {who}: no longer watched"
+    if notice.deadline_ms is None:
+        lost = ", ".join(notice.sources)
+        if alert.resolved_ms is not None:
+            return f"Resolved: {who}: seen again since {instant(alert.resolved_ms)}"
+        heard = f": nothing is heard from {lost}" if lost else ""
+        return f"{who}: cannot be seen since {since}{heard}; whether it works is not known"
+    deadline = f"deadline {instant(notice.deadline_ms)}"
+    if notice.restored_ms is not None:
+        margin_ms = notice.deadline_ms - notice.restored_ms
+        side = "before" if margin_ms >= 0 else "after"
+        end = f"{length_words(margin_ms)} {side} the {deadline}"
+        return f"Resolved: {who}: restored at {instant(notice.restored_ms)}, {end}"
+    left_ms = notice.deadline_ms - at_ms
+    if alert.rule == MISSED:
+        return (
+            f"{who}: not restored in time, {deadline} passed {length_words(left_ms)} ago"
+            f" ({alert.clause}); {notice.what}"
+        )
+    figures = f" ({notice.evidence})" if notice.evidence else ""
+    left = (
+        f"{length_words(left_ms)} left to restore ({alert.clause}), {deadline}"
+        if left_ms >= 0
+        else f"{deadline} passed {length_words(left_ms)} ago ({alert.clause})"
+    )
+    return f"{who}: {notice.what} since {since}{figures}, {left}"
+
+
+def _notice_annotations(
+    alert: Alert, notice: Notice, wall_ms: Callable[[int], int]
+) -> dict[str, str]:
+    instants = {
+        "since": alert.breached_ms,
+        "noticed": alert.fired_ms,
+        "deadline": notice.deadline_ms,
+        "restored": notice.restored_ms,
+        "resolved": alert.resolved_ms,
+    }
+    told = {name: rfc3339(wall_ms(at)) for name, at in instants.items() if at is not None}
+    parts = [notice.evidence, *(f"{name} {at}" for name, at in told.items())]
+    said = ", ".join(part for part in parts if part)
+    figures = {
+        "summary": notice_summary(alert, wall_ms),
+        "description": f"Rule {alert.rule} on {alert.scope}: {said},"
+        f" last change: {alert.reason}. {alert.clause}".rstrip(),
+        "clause": alert.clause,
+        "dedup_key": alert.key,
+        "reason": alert.reason,
+        "outage": notice.outage or "",
+        "sources": ", ".join(notice.sources),
+        **told,
+    }
+    return {name: value for name, value in figures.items() if value}
+
+
+def _instant_words(then_ms: int, now_ms: int) -> str:
+    """`14:02 UTC`, with its day when that is not the day of `now_ms`."""
+    then, now = (_EPOCH + timedelta(milliseconds=at) for at in (then_ms, now_ms))
+    day = "" if then.date() == now.date() else f"{then.day} {then:%b} "
+    return f"{day}{then:%H:%M} UTC"
 
 
 def _place(alert: Alert) -> str:
@@ -149,6 +244,7 @@ def _place(alert: Alert) -> str:
 
 def _figures(alert: Alert) -> tuple[str, str]:
     """The measure and its limit as text; `not measurable` without calls."""
+    assert alert.limit is not None
     base, write = (0, clock_time) if alert.measure is Measure.AVERAGE_HOLD else (1, percent)
     limit = write(alert.limit, base)
     if alert.value is None:

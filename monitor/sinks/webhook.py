@@ -37,7 +37,7 @@ from monitor.sinks.delivery import (
     post_json,
     public_url,
 )
-from monitor.sinks.text import annotations, generator_url, labels, rfc3339
+from monitor.sinks.text import annotations, generator_url, labels, rfc3339, starts_ms
 
 # What Alertmanager writes for "not ended": the zero of Go's time.
 _NOT_ENDED: Final = "0001-01-01T00:00:00Z"
@@ -246,7 +246,6 @@ class WebhookSink:
 
     def _body(self, alert: Alert) -> dict[str, object]:
         """Alertmanager's webhook body, version 4, as a group of one alert."""
-        assert alert.fired_ms is not None
         named = labels(alert)
         said = annotations(alert, self._wall_ms)
         pairs = ", ".join(f"{name}={json.dumps(value)}" for name, value in named.items())
@@ -266,7 +265,7 @@ class WebhookSink:
                     "status": alert.state.value,
                     "labels": named,
                     "annotations": said,
-                    "startsAt": rfc3339(self._wall_ms(alert.fired_ms)),
+                    "startsAt": rfc3339(self._wall_ms(starts_ms(alert))),
                     "endsAt": _NOT_ENDED if ends_ms is None else rfc3339(self._wall_ms(ends_ms)),
                     "generatorURL": generator_url(self._external_url, alert),
                     "fingerprint": fingerprint(named),
@@ -292,7 +291,9 @@ def _as_firing(alert: Alert) -> Alert:
     """The alert as it was when it fired, for a receiver that hears of it only after its end."""
     if alert.state is AlertState.FIRING:
         return alert
-    return replace(alert, state=AlertState.FIRING, resolved_ms=None, reason="held")
+    notice = None if alert.notice is None else replace(alert.notice, restored_ms=None)
+    reason = "held" if notice is None else "opened"
+    return replace(alert, state=AlertState.FIRING, resolved_ms=None, reason=reason, notice=notice)
 
 
 def _idempotency_key(alert: Alert) -> str:

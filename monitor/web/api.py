@@ -10,7 +10,7 @@ The invariant: nothing here holds the event loop for more than some rows.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -18,6 +18,7 @@ from aiohttp import web
 from monitor.core.snapshot import AlertState, Scope, ScopeKind, Snapshot
 from monitor.core.window import window_label
 from monitor.web.board import Board, Readiness, VerdictsOf
+from monitor.web.outages import outage_record
 from monitor.web.records import (
     Record,
     alert_record,
@@ -27,6 +28,7 @@ from monitor.web.records import (
     window_record,
 )
 
+_Item = TypeVar("_Item")
 _ENCODER: Final = msgspec.json.Encoder()
 _ROWS_AT_ONCE: Final = 32
 _MAX_FILTERS: Final = 64
@@ -97,8 +99,17 @@ class Api:
             (alert for alert in snapshot.alerts if alert.state in states),
             key=lambda alert: (order.index(alert.state), alert.breached_ms, alert.key),
         )
-        records = _few([[alert_record(alert)] for alert in alerts])
+        records = ([alert_record(alert)] async for alert in _each(alerts))
         return await _send(request, "alerts", snapshot, records)
+
+    async def outages(self, request: web.Request) -> web.StreamResponse:
+        """Outages, the open ones first, then those that were restored; filter: `contract`."""
+        _check_filters(request, ("contract",))
+        snapshot = self._snapshot()
+        wanted = set(request.query.getall("contract", []))
+        outages = [one for one in snapshot.outages if not wanted or one.contract in wanted]
+        records = ([outage_record(snapshot, one)] async for one in _each(outages))
+        return await _send(request, "outages", snapshot, records)
 
     def _snapshot(self) -> Snapshot:
         snapshot = self._board.snapshot
@@ -149,11 +160,12 @@ def _check_filters(request: web.Request, allowed: Sequence[str]) -> None:
             raise _wrong(f"{name!r} is no filter here; allowed: {filters}")
 
 
-async def _few(lists: Sequence[list[Record]]) -> AsyncIterator[list[Record]]:
-    for index, records in enumerate(lists):
+async def _each(items: Sequence[_Item]) -> AsyncIterator[_Item]:
+    """The items, giving the loop back after every few."""
+    for index, item in enumerate(items):
         if index % _ROWS_AT_ONCE == 0:
             await asyncio.sleep(0)
-        yield records
+        yield item
 
 
 async def _send(

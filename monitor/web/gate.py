@@ -18,7 +18,7 @@ from aiohttp.typedefs import Handler
 
 from monitor.web.credentials import Credentials, TooBusyError, user_of
 
-USER: Final = "user"
+USER: Final = web.RequestKey("user", str)
 """Key of a request: the name of the user who has signed in; absent when nobody has."""
 
 _FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
@@ -121,7 +121,9 @@ class Gate:
                 text="name and password are needed\n",
                 headers={"WWW-Authenticate": 'Basic realm="callcenter-monitor", charset="UTF-8"'},
             )
-        request[USER] = user_of(request.headers.get("Authorization", ""))
+        user = user_of(request.headers.get("Authorization", ""))
+        assert user is not None
+        request[USER] = user
 
     def _check_privacy(self, request: web.Request) -> None:
         """Credentials are not to cross a network in the clear."""

@@ -206,7 +206,7 @@ async def _read(request: web.Request) -> _Action:
 
 def _who(request: web.Request, said: str | None) -> str:
     """The name under which it is kept."""
-    user: str | None = request.get(USER)
+    user: str | None = request.get(USER, None)
     if user is None:
         if said is None:
             raise _wrong("who: is missing: nobody has signed in, so say who you are")

@@ -5,6 +5,7 @@ Pure: no I/O, no clock.
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from monitor.core.daemon import DaemonView
@@ -89,7 +90,7 @@ def measure_record(verdict: Verdict) -> Record:
     """What a verdict says, but for whose and when."""
     return {
         "measure": verdict.measure,
-        "unit": "seconds" if verdict.measure is Measure.AVERAGE_HOLD else "ratio",
+        "unit": _unit(verdict.measure),
         "state": verdict.state.name.lower(),
         "value": verdict.value,
         "limit": verdict.limit,
@@ -111,8 +112,8 @@ def alert_record(alert: Alert) -> Record:
         "scope": alert.scope,
         "labels": alert.labels,
         "measure": alert.measure,
-        "unit": "seconds" if alert.measure is Measure.AVERAGE_HOLD else "ratio",
-        "window": window_label(alert.window_ms),
+        "unit": None if alert.measure is None else _unit(alert.measure),
+        "window": None if alert.window_ms is None else window_label(alert.window_ms),
         "state": alert.state,
         "reason": alert.reason,
         "breached_ms": alert.breached_ms,
@@ -123,6 +124,7 @@ def alert_record(alert: Alert) -> Record:
         "numerator": alert.numerator,
         "denominator": alert.denominator,
         "clause": alert.clause,
+        "notice": None if alert.notice is None else asdict(alert.notice),
     }
 
 
@@ -152,6 +154,7 @@ def status_record(snapshot: Snapshot | None, daemon: DaemonView, reasons: list[s
         "scopes": {kind: kinds.count(kind) for kind in ScopeKind},
         "alerts": {state: states.count(state) for state in AlertState},
         "sources": _sources(snapshot, daemon.sources_up),
+        "contracts": _contracts(snapshot),
         "agents": snapshot.agents,
         "open_calls": snapshot.open_calls,
         "discards": snapshot.discards,
@@ -159,17 +162,38 @@ def status_record(snapshot: Snapshot | None, daemon: DaemonView, reasons: list[s
     }
 
 
+def _contracts(snapshot: Snapshot) -> list[Record]:
+    if snapshot.watch is None:
+        return []
+    return [
+        {
+            "contract": one.contract,
+            "state": one.state.name.lower(),
+            "suspected_ms": one.suspected_ms,
+            "blind_since_ms": one.blind_since_ms,
+            "outages_total": one.outages_total,
+        }
+        for one in snapshot.watch.contracts
+    ]
+
+
 def _sources(snapshot: Snapshot, sources_up: Mapping[str, bool]) -> list[Record]:
+    seen = {} if snapshot.watch is None else snapshot.watch.sources_seen
     return [
         {
             "name": source.name,
             "is_connected": sources_up.get(source.name),
+            "is_seen": seen.get(source.name),
             "last_event_ms": source.last_event_ms,
             "events_total": source.events_total,
             "gaps_total": source.gaps_total,
         }
         for source in snapshot.sources
     ]
+
+
+def _unit(measure: Measure) -> str:
+    return "seconds" if measure is Measure.AVERAGE_HOLD else "ratio"
 
 
 def _number(array: FloatArray, index: tuple[int, int]) -> float | None:

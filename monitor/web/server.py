@@ -125,6 +125,7 @@ class WebServer:
             web.get("/api/v1/windows", api.windows),
             web.get("/api/v1/verdicts", api.verdicts),
             web.get("/api/v1/alerts", api.alerts),
+            web.get("/api/v1/outages", api.outages),
             *_page_routes(),
         ]
 

@@ -22,6 +22,7 @@ def test_a_short_file_has_every_default(tmp_path: Path) -> None:
     assert config.store.keep_calls_ms >= 10 * 365.2425 * 24 * HOUR_MS
     assert (config.http.host, config.http.port) == ("127.0.0.1", 9108)
     assert config.continuity.restore_within_ms == 72 * HOUR_MS
+    assert config.continuity.abandon == ()
 
 
 def test_topics_and_client_id_follow_from_the_name_of_the_source(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ twice and with holes; then both engines get the same rest and have to show the s
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from dataclasses import fields as attributes
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ from monitor.core.engine import Engine
 from monitor.core.events import Event
 from monitor.core.fields import CALLS_MADE, OFFERED
 from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS, Limits, Plan, RulePlan
-from monitor.core.snapshot import AlertState
+from monitor.core.snapshot import AlertState, WatchView
 from monitor.core.standards import Measure
 
 RULES = tuple(
@@ -67,7 +67,9 @@ def assert_same(one: Engine, other: Engine) -> None:
     first, second = one.snapshot(), other.snapshot()
     for attribute in attributes(first):
         left, right = getattr(first, attribute.name), getattr(second, attribute.name)
-        if isinstance(left, np.ndarray):
+        if isinstance(left, WatchView):
+            np.testing.assert_equal(asdict(left), asdict(right), err_msg=attribute.name)
+        elif isinstance(left, np.ndarray):
             np.testing.assert_array_equal(left, right, err_msg=attribute.name)
         else:
             assert left == right, attribute.name

@@ -4,10 +4,9 @@ Each contract has one outage at most, and a clock of its own; outages of several
 began within a quarter of an hour are one incident. Whatever changes is a `Happening` for the
 ledger, with a key made from the inputs alone, so that replaying the journal makes the same.
 
-A contract fails when it or any of its lines has an active signal, or when the whole organization
-has one and nothing speaks for the contract. It is well when nothing speaks against any of them and
-callers are being answered in time. Only time that is seen and open counts towards confirmation;
-blindness pauses that, never the clock.
+A contract fails when it or any of its lines has an active signal, or when the organization is
+silent or without agents and nothing speaks for the contract. It is well when nothing speaks against
+any of them and callers are answered in time. Only time that is seen and open confirms that.
 
 Pure: no I/O, no clock.
 """
@@ -34,7 +33,7 @@ from monitor.core.outages.signals import SignalKind, Signals
 from monitor.core.plan import HOUR_MS, MINUTE_MS
 
 _SAME_INCIDENT_MS: Final = 15 * MINUTE_MS
-# An onset cannot lie further back than this before it was established.
+# How far back at most an onset lies.
 _LONGEST_BACK_MS: Final = 24 * HOUR_MS
 _CLOSED_KEPT: Final = 1_000
 # An entry of the ledger is bounded, and a contract may have a thousand lines.
@@ -48,6 +47,9 @@ _CAUSES: Final = {
     SignalKind.SILENCE: "technology",
     SignalKind.AGENTS: "staffing",
 }
+
+# What the organization tells of every contract. The rest counts calls to unknown queues as well.
+_OF_THE_WHOLE: Final = (SignalKind.SILENCE, SignalKind.AGENTS)
 
 # (contract, deadline in epoch ms) -> end of its last open time before it; None without one.
 LastOpen = Callable[[str, int], int | None]
@@ -191,12 +193,11 @@ class OutageBook:
             for kind in SignalKind
             if active[kind, row]
         ]
-        row = watched.row
+        row, whole = watched.row, self._whole
         is_due = facts.is_open[row] and facts.is_seen[row]
         if found or not is_due or self.signals.well_since_ms[row] != UNKNOWN:
             return found
-        whole = self._whole
-        return [self._evidence(kind, whole, facts) for kind in SignalKind if active[kind, whole]]
+        return [self._evidence(kind, whole, facts) for kind in _OF_THE_WHOLE if active[kind, whole]]
 
     def _evidence(self, kind: SignalKind, row: int, facts: Facts) -> Evidence:
         return Evidence(
@@ -224,10 +225,9 @@ class OutageBook:
     def _open(self, watched: Watched, at_ms: int, evidence: list[Evidence]) -> Outage:
         contract = watched.contract
         onsets = [one.onset_ms for one in evidence if one.onset_ms != UNKNOWN]
-        is_said = evidence[0].signal == DECLARED
-        onset_ms = min((at_ms, *onsets))
+        back_ms = 0 if evidence[0].signal == DECLARED else at_ms - _LONGEST_BACK_MS
         restored = [one.restored_ms for one in self.closed if one.contract == contract]
-        onset_ms = max((onset_ms if is_said else at_ms - _LONGEST_BACK_MS, onset_ms, *restored))
+        onset_ms = max((back_ms, min((at_ms, *onsets)), *restored))
         deadline_ms = onset_ms + self._plan.restore_within_ms
         last_open_ms = self._last_open_ms(contract, deadline_ms)
         effective_ms = deadline_ms if last_open_ms is None else max(last_open_ms, onset_ms)
@@ -333,8 +333,8 @@ class OutageBook:
 
     def _is_well(self, watched: Watched, facts: Facts) -> bool:
         """Whether nothing speaks against it and callers are answered in time."""
-        is_answered = bool(self.signals.well_since_ms[watched.row] != UNKNOWN)
-        return is_answered and bool(facts.is_open[watched.row]) and not self._is_bad(watched)
+        is_answered = self.signals.well_since_ms[watched.row] != UNKNOWN
+        return bool(is_answered and facts.is_open[watched.row]) and not self._is_bad(watched)
 
     def _well_since_ms(self, outage: Outage, watched: Watched) -> int:
         """Start of the good period: since when callers of all that had failed are answered."""

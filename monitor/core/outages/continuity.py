@@ -25,11 +25,16 @@ class NoAnswerPlan:
         most_ms: From this long on whatever chance may say, if `min_unanswered` calls wait or have
             left unanswered meanwhile.
         min_unanswered: Fewer calls that went unanswered prove nothing.
+        idle_for_ms: Or agents have been free all this while, whatever chance may say.
+        min_ignored: And at least so many calls went unanswered: where agents serve several queues,
+            one alone may want another agent than those. Where they serve just one, one is enough.
     """
 
     for_ms: int = 30 * _SECOND_MS
     most_ms: int = 10 * _MINUTE_MS
     min_unanswered: int = 3
+    idle_for_ms: int = 25 * _SECOND_MS
+    min_ignored: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +49,14 @@ class HoldPlan:
             decided calls were in time.
         for_ms: And that lasts.
         min_calls: On fewer calls nothing is said.
+        min_stretch: But so many are enough since callers began to be answered late.
     """
 
     hold_floor_times: int = 2
     within_per_mille: int = 200
     for_ms: int = 2 * _MINUTE_MS
     min_calls: int = 20
+    min_stretch: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +64,17 @@ class DropPlan:
     """Calls are cut off.
 
     Attributes:
-        per_mille: So many in a thousand of the calls that ended within a minute were disconnected
-            or look like it.
-        min_calls: And at least so many.
+        per_mille: So many in a thousand of the calls that ended within a minute, five or fifteen
+            were disconnected or look like it.
+        min_calls: And at least so many, within a minute.
+        min_spread: Or so many, within the longer times: they take as long as a small line needs.
         burst_calls: Or so many callers "gave up" within one and the same second.
         for_ms: And that lasts; a burst need not.
     """
 
     per_mille: int = 300
     min_calls: int = 10
+    min_spread: int = 6
     burst_calls: int = 12
     for_ms: int = 10 * _SECOND_MS
 
@@ -85,19 +94,24 @@ class SilencePlan:
 
 @dataclass(frozen=True, slots=True)
 class AgentsPlan:
-    """The agents have gone.
+    """The agents have gone: nearly all, or so many that the rest cannot do the work.
 
     Attributes:
         per_mille: So many in a thousand of those who were there are left, or fewer.
         within_ms: Who were there at most within this time before.
         min_agents: Fewer before prove nothing: a shift of two may end.
         for_ms: And that lasts.
+        work_per_mille: Or fewer are there than so many in a thousand of those who were busy on
+            average in the last quarter of an hour without a queue.
+        wait_ms: And a caller has waited so long, with no agent free.
     """
 
     per_mille: int = 300
     within_ms: int = 30 * _MINUTE_MS
     min_agents: int = 10
     for_ms: int = 2 * _MINUTE_MS
+    work_per_mille: int = 900
+    wait_ms: int = _MINUTE_MS
 
 
 _HOURS: Final = (0, 24, 36, 48, 60, 66, 70, 71, 72)

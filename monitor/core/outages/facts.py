@@ -36,6 +36,8 @@ class Facts:
         last_answered_ms: Shape (rows,), int64: the newest answer; -1 when there was none.
         last_offered_ms: Shape (rows,), int64: the newest call that entered a queue; -1 for none.
         staffed: Shape (rows,), int64: agents who are there; -1 where that is not known.
+        idle: Shape (rows,), int64: those of them who are free for a call; likewise.
+        is_single: Shape (rows,), bool: whether those serve a single queue.
         expected_per_s: Shape (rows,), float64: calls that should enter the queue each second; NaN
             where that is not known.
         spread: Shape (rows,), float64: how sure that is; see `expectation.py`.
@@ -58,6 +60,8 @@ class Facts:
     last_answered_ms: IntArray
     last_offered_ms: IntArray
     staffed: IntArray
+    idle: IntArray
+    is_single: BoolArray
     expected_per_s: FloatArray
     spread: FloatArray
     is_seen: BoolArray
@@ -110,3 +114,13 @@ def total(counts: IntArray, of: tuple[int, ...]) -> IntArray:
     """Sum of several fields. `counts`: shape (rows, fields); gives shape (rows,)."""
     found: IntArray = counts[:, list(of)].sum(axis=1)
     return found
+
+
+def course(counts: IntArray) -> IntArray:
+    """How callers fared: answered in time, decided, ms waited by the answered, and these.
+
+    `counts`: shape (rows, fields); gives shape (4, rows).
+    """
+    answered = counts[:, fields.ANSWERED] - counts[:, fields.ANSWERED_UNMEASURED]
+    within, wait_ms = counts[:, fields.ANSWERED_WITHIN], counts[:, fields.WAIT_MS_SUM]
+    return np.stack((within, total(counts, DECIDED), wait_ms, answered))

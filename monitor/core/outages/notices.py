@@ -16,6 +16,7 @@ Pure: no I/O, no clock.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -26,7 +27,7 @@ from monitor.core.outages.book import OutageBook
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.facts import Facts
 from monitor.core.outages.outage import UNKNOWN, Happening, Outage
-from monitor.core.outages.sentences import evidence_sentence, place_words, what_fails
+from monitor.core.outages.sentences import evidence_sentence, what_fails
 from monitor.core.outages.sight import Sight
 from monitor.core.snapshot import Alert, AlertState, Notice, Scope, Transition
 
@@ -109,6 +110,7 @@ class Notices:
         self.plan = plan
         self.state = NoticeState()
         self._happened: list[Happening] = []
+        self._firing: dict[str, Alert] = {}
 
     @property
     def is_settled(self) -> bool:
@@ -152,9 +154,16 @@ class Notices:
             state.over.pop(0)
         if not (self._book.open or self._book.closed or state.blind or state.over or state.told):
             return []
-        alerts = self.alerts(at_ms)
-        changed = [alert for alert in alerts if state.told.get(alert.key) is not alert.state]
-        state.told = {alert.key: alert.state for alert in alerts}
+        alerts = {alert.key: alert for alert in self.alerts(at_ms)}
+        changed = [one for one in alerts.values() if state.told.get(one.key) is not one.state]
+        # An outage that is followed no longer, because its contract is gone, ends without an end.
+        changed += [
+            replace(one, state=AlertState.RESOLVED, resolved_ms=at_ms, reason="rule_removed")
+            for key, one in self._firing.items()
+            if key not in alerts
+        ]
+        state.told = {key: one.state for key, one in alerts.items()}
+        self._firing = {key: one for key, one in alerts.items() if one.state is AlertState.FIRING}
         return changed
 
     def alerts(self, at_ms: int) -> list[Alert]:
@@ -216,12 +225,12 @@ class Notices:
             yield self._alert(MISSED, onset, missed_ms, missed_ms, closed_ms, notice)
 
     def _of_blindness(self, blind: Blindness, at_ms: int) -> Alert:
-        lines = [place_words(name) for name in blind.lines]
+        lines = [name.split("/", 2)[2] for name in blind.lines if name.startswith("line/")]
         notice = Notice(
             at_ms=at_ms,
             contract=blind.contract,
             what="not seen",
-            evidence=f"not seen: {'; '.join(lines)}",
+            evidence=f"lines not seen: {', '.join(lines)}" if lines else "",
             sources=blind.sources,
         )
         since_ms = blind.since_ms

@@ -18,6 +18,7 @@ _WHAT: Final = {
     "silence": "no call coming in",
     "agents": "agents gone",
 }
+_TOLD_TO_SECONDS: Final = 10
 _NOT_WORKING: Final = "not working"
 # What says most when several signals fired at once.
 _ORDER: Final = ("no_answer", "silence", "drops", "hold", "agents")
@@ -32,10 +33,10 @@ def what_fails(outage: Outage) -> str:
 def evidence_sentence(evidence: Sequence[Evidence]) -> str:
     """Everything that an outage was opened on, without a full stop; empty without any evidence.
 
-    The same signal on several scopes is told once, of the scope that comes first.
+    The same signal on several scopes is told once, of a line before what lines are part of.
     """
     first: dict[str, Evidence] = {}
-    for one in evidence:
+    for one in sorted(evidence, key=lambda one: not one.scope.startswith("line/")):
         first.setdefault(one.signal, one)
     return "; ".join(_sentence(one) for one in first.values())
 
@@ -50,13 +51,21 @@ def place_words(scope: str) -> str:
 
 
 def length_words(duration_ms: int) -> str:
-    """A duration as people say it: `70 h 58 min`, `12 min`, `40 s`; its amount when negative."""
+    """A duration as people say it: `70 h 58 min`, `12 min`, `2 min 41 s`, `40 s`.
+
+    Seconds are told below ten minutes. Of a negative one the amount is told.
+    """
     duration_ms = abs(duration_ms)
     hours, rest_ms = divmod(duration_ms, HOUR_MS)
-    minutes = rest_ms // MINUTE_MS
+    minutes, rest_ms = divmod(rest_ms, MINUTE_MS)
+    seconds = rest_ms // SECOND_MS
     if hours:
         return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else f"{rest_ms // SECOND_MS} s"
+    if not minutes:
+        return f"{seconds} s"
+    return (
+        f"{minutes} min {seconds} s" if seconds and minutes < _TOLD_TO_SECONDS else f"{minutes} min"
+    )
 
 
 def _sentence(one: Evidence) -> str:

@@ -50,12 +50,14 @@ class Sight:
     Attributes:
         sources: By name.
         feeds: Names of the sources that were ever heard of a direct row, by row.
+        feeds_total: How many there are, all together.
     """
 
     def __init__(self, within_ms: int) -> None:
         self._within_ms = within_ms
         self.sources: dict[str, SourceSight] = {}
         self.feeds: dict[int, set[str]] = {}
+        self.feeds_total = 0
 
     def source(self, name: str) -> SourceSight:
         """The source, known from now on."""
@@ -87,7 +89,9 @@ class Sight:
 
     def feed(self, row: int, name: str) -> None:
         """A source speaks of a direct row."""
-        self.feeds.setdefault(row, set()).add(name)
+        names = self.feeds.setdefault(row, set())
+        self.feeds_total += name not in names
+        names.add(name)
 
     def unseen(self, at_ms: int) -> frozenset[str]:
         """Names of the sources that cannot be heard."""

@@ -26,9 +26,10 @@ from typing import Final
 import numpy as np
 
 from monitor.core import fields
+from monitor.core.outages import facts as fx
 from monitor.core.outages.continuity import ContinuityPlan
-from monitor.core.outages.facts import CUT_OFF, DECIDED, UNANSWERED, BoolArray, Facts, total
-from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS
+from monitor.core.outages.facts import BoolArray, Facts, course, total
+from monitor.core.plan import MINUTE_MS, SECOND_MS
 from monitor.core.snapshot import FloatArray, IntArray
 
 _PER_MILLE: Final = 1_000
@@ -37,12 +38,14 @@ _QUARTER_S: Final = 900.0
 _OPEN_S_A_YEAR: Final = 365 * 12 * 3600.0
 # The rate of answers is learned only while answers come.
 _LEARNED_WITHIN_MS: Final = MINUTE_MS
-_LONGEST_GAP_MS: Final = HOUR_MS
 # Fewer calls of a minute say nothing about it.
 _MINUTE_MIN: Final = 3
 # A lull of this long within a bad stretch does not end it.
 _LULL_MS: Final = 2 * MINUTE_MS
 _NEVER: Final = -1
+# The work in hand is averaged over this time, while nobody has to wait for longer than that.
+_WORK_MS: Final = 15 * MINUTE_MS
+_NO_QUEUE_MS: Final = 30 * SECOND_MS
 
 
 # What is kept over a restart.
@@ -51,6 +54,7 @@ _STATE: Final = (
     "_answered_ms", "_unanswered_ms", "_exposed_ms", "_left_before", "_answers_per_s",
     "_offered_ms", "_expected", "_late_since_ms", "_late_until_ms", "_cut_since_ms",
     "_burst_ms", "_burst", "_most", "_most_ms", "_was_judged", "_bad_since_ms", "_bad_until_ms",
+    "_idle_ms", "_work", "_free_ms", "_calm_ms", "_late_before",
 )  # fmt: skip
 
 
@@ -101,6 +105,8 @@ class Signals:
         self._unanswered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._exposed_ms: IntArray = np.zeros(rows, dtype=np.int64)
         self._left_before: IntArray = np.zeros(rows, dtype=np.int64)
+        # Of that time, how long an agent was free.
+        self._idle_ms: IntArray = np.zeros(rows, dtype=np.int64)
         self._answers_per_s: FloatArray = np.full(rows, np.nan)
         # Since the last call: how many were expected.
         self._offered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
@@ -108,6 +114,7 @@ class Signals:
         # Stretches in which callers are answered late, or cut off.
         self._late_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._late_until_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._late_before: IntArray = np.zeros((4, rows), dtype=np.int64)
         # Since when something speaks against it, and until when something besides late answers did.
         self._bad_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._bad_until_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
@@ -117,6 +124,10 @@ class Signals:
         # The most agents of late, and when.
         self._most: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._most_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        # Agents at work on average, when one was last free, and nobody had to wait for long.
+        self._work: FloatArray = np.full(rows, np.nan)
+        self._free_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._calm_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
 
     def state(self) -> dict[str, FloatArray | IntArray | BoolArray]:
         """Everything that a restart must not lose: arrays whose last axis is the rows."""
@@ -141,6 +152,7 @@ class Signals:
         self._expose(facts, judged, elapsed)
         recent = facts.recent(self._plan.hold.min_calls)
         self._mark_late(facts, recent, judged)
+        self._mark_work(facts, judged, elapsed)
         conditions = (
             self._no_answer(facts),
             self._hold(facts, recent),
@@ -180,15 +192,17 @@ class Signals:
     def _expose(self, facts: Facts, judged: BoolArray, elapsed_ms: IntArray) -> None:
         """Follow the time that callers have waited since the last answer."""
         answered = facts.last_answered_ms != self._answered_ms
-        left = total(facts.lifetime, UNANSWERED)
+        left = total(facts.lifetime, fx.UNANSWERED)
         self._answered_ms = facts.last_answered_ms.copy()
         over = answered | ~facts.is_open
         self._unanswered_ms[over] = _NEVER
-        self._exposed_ms[over] = 0
+        self._exposed_ms[over] = self._idle_ms[over] = 0
         self._left_before[over] = left[over]
         waits = judged & (facts.waiting > 0)
         going_on = waits & (self._unanswered_ms >= 0)
         self._exposed_ms[going_on] += elapsed_ms[going_on]
+        ignored = going_on & (facts.idle > 0)
+        self._idle_ms[ignored] += elapsed_ms[ignored]
         begins = waits & (self._unanswered_ms < 0)
         began_ms = np.maximum(facts.last_answered_ms, facts.at_ms - facts.longest_wait_ms)
         self._unanswered_ms[begins] = began_ms[begins]
@@ -202,24 +216,28 @@ class Signals:
         rate = self._answers_per_s
         chance_ms = SECOND_MS * _gaps(rate, self._plan.false_per_year) / rate
         needed_ms = np.where(
-            np.isnan(rate), plan.most_ms, np.clip(chance_ms, plan.for_ms, _LONGEST_GAP_MS)
+            np.isnan(rate), plan.most_ms, np.clip(chance_ms, plan.for_ms, plan.most_ms)
         )
-        unanswered = total(facts.lifetime, UNANSWERED) - self._left_before + facts.waiting
+        unanswered = total(facts.lifetime, fx.UNANSWERED) - self._left_before + facts.waiting
         holds = (self._exposed_ms >= needed_ms) & (unanswered >= plan.min_unanswered)
+        ignored = np.where(facts.is_single, 1, plan.min_ignored)
+        holds |= (self._idle_ms >= plan.idle_for_ms) & (unanswered >= ignored)
         return holds & (self._unanswered_ms >= 0), self._unanswered_ms
 
     # -- answered too late --------------------------------------------------------------------
 
     def _mark_late(self, facts: Facts, recent: IntArray, judged: BoolArray) -> None:
         """Follow the stretches in which most callers are answered late or not at all."""
-        late, decided = facts.last_minute[:, fields.LATE], total(facts.last_minute, DECIDED)
+        late, decided = facts.last_minute[:, fields.LATE], total(facts.last_minute, fx.DECIDED)
         few = decided < _MINUTE_MIN
         late = np.where(few, recent[:, fields.LATE], late)
-        decided = np.where(few, total(recent, DECIDED), decided)
+        decided = np.where(few, total(recent, fx.DECIDED), decided)
         is_late = judged & (decided >= _MINUTE_MIN) & (2 * late >= decided)
         begins = is_late & (self._late_since_ms < 0)
         # Half of the last minute's calls were late, and each of them came before its threshold.
         self._late_since_ms[begins] = facts.at_ms - MINUTE_MS
+        before = course(facts.lifetime) - course(facts.last_minute)
+        self._late_before[:, begins] = before[:, begins]
         self._late_until_ms[is_late] = facts.at_ms
         over = judged & (self._late_since_ms >= 0) & ~is_late
         over &= facts.at_ms - self._late_until_ms >= _LULL_MS
@@ -228,7 +246,7 @@ class Signals:
     def _mark_well(self, facts: Facts, recent: IntArray, judged: BoolArray) -> None:
         """Say who is well: most callers in time, the hold within its limit, and no signal."""
         waited_ms, calls = facts.hold_floor(recent)
-        decided = total(recent, DECIDED)
+        decided = total(recent, fx.DECIDED)
         slow = (facts.hold_limit_ms >= 0) & (calls > 0) & (waited_ms > calls * facts.hold_limit_ms)
         slow |= (decided > 0) & (2 * recent[:, fields.LATE] >= decided)
         bad = (self.since_ms >= 0).any(axis=0) | slow
@@ -250,10 +268,16 @@ class Signals:
         waited_ms, calls = facts.hold_floor(recent)
         limited = (facts.hold_limit_ms >= 0) & (calls >= plan.min_calls)
         limit_ms = calls * facts.hold_limit_ms
-        within, decided = recent[:, fields.ANSWERED_WITHIN], total(recent, DECIDED)
+        within, decided = recent[:, fields.ANSWERED_WITHIN], total(recent, fx.DECIDED)
         few = (decided > 0) & (within * _PER_MILLE <= decided * plan.within_per_mille)
         far = (waited_ms >= limit_ms * plan.hold_floor_times) | (few & (waited_ms >= limit_ms))
-        return limited & far, self._late_since_ms
+        within, decided, wait_ms, answered = course(facts.lifetime) - self._late_before
+        calls = answered + facts.waiting
+        far_now = (self._late_since_ms >= 0) & (decided >= plan.min_stretch)
+        far_now &= within * _PER_MILLE <= decided * plan.within_per_mille
+        far_now &= wait_ms + facts.waited_ms >= calls * facts.hold_limit_ms
+        onset_ms = np.where(facts.staffed >= 0, self._overrun_ms(), self._late_since_ms)
+        return limited & far | far_now & (facts.hold_limit_ms >= 0), onset_ms
 
     # -- cut off ------------------------------------------------------------------------------
 
@@ -263,14 +287,16 @@ class Signals:
         self._burst[bursts] = facts.burst[bursts]
         self._burst_ms[bursts] = facts.at_ms
         self._burst[facts.at_ms - self._burst_ms > MINUTE_MS] = 0
-        cut = total(facts.last_minute, CUT_OFF) + self._burst
-        ended = facts.last_minute[:, fields.ENDED]
-        some = (cut > 0) & (cut * _PER_MILLE * 2 >= ended * plan.per_mille)
+        times = (facts.last_minute, facts.five_minutes, facts.quarter)
+        least = (plan.min_calls, plan.min_spread, plan.min_spread)
+        cut = np.stack([total(counts, fx.CUT_OFF) for counts in times]) + self._burst
+        share = np.stack([counts[:, fields.ENDED] for counts in times]) * plan.per_mille
+        some = np.logical_or.reduce(((cut > 0) & (cut * _PER_MILLE * 2 >= share))[:2])
+        holds = (cut >= np.reshape(least, (3, 1))) & (cut * _PER_MILLE >= share)
         begins = some & (self._cut_since_ms < 0)
         self._cut_since_ms[begins] = facts.at_ms - SECOND_MS
         self._cut_since_ms[~some & facts.is_seen] = _NEVER
-        holds = some & (cut >= plan.min_calls) & (cut * _PER_MILLE >= ended * plan.per_mille)
-        return holds, self._cut_since_ms
+        return np.logical_or.reduce(holds), self._cut_since_ms
 
     # -- silence ------------------------------------------------------------------------------
 
@@ -306,7 +332,26 @@ class Signals:
         )
         self._most[renewed] = facts.staffed[renewed]
         self._most_ms[renewed] = facts.at_ms
-        return holds & facts.is_open, np.full(facts.rows, facts.at_ms, dtype=np.int64)
+        short = known & (facts.staffed * _PER_MILLE < self._work * plan.work_per_mille)
+        short &= (facts.longest_wait_ms >= plan.wait_ms) & (facts.idle == 0)
+        onset_ms = np.where(short, self._overrun_ms(), facts.at_ms)
+        return (holds | short) & facts.is_open, onset_ms
+
+    def _overrun_ms(self) -> IntArray:
+        """Since when there has been more work than agents: none was free, and callers waited."""
+        onset_ms: IntArray = np.maximum(self._free_ms, self._calm_ms - _NO_QUEUE_MS)
+        return onset_ms
+
+    def _mark_work(self, facts: Facts, judged: BoolArray, elapsed_ms: IntArray) -> None:
+        """Follow how many agents are at work, and whether any is free."""
+        known = judged & (facts.staffed >= 0)
+        self._free_ms[known & (facts.idle > 0)] = facts.at_ms
+        calm = known & (facts.longest_wait_ms < _NO_QUEUE_MS)
+        self._calm_ms[calm] = facts.at_ms
+        engaged = (facts.staffed - facts.idle).astype(np.float64)
+        work = np.where(np.isnan(self._work), engaged, self._work)
+        part = -np.expm1(-elapsed_ms / _WORK_MS)
+        self._work[calm] = (work + (engaged - work) * part)[calm]
 
     # -- evidence -----------------------------------------------------------------------------
 
@@ -314,7 +359,7 @@ class Signals:
         """The figures that a signal has fired on, in plain numbers."""
         minute, recent = facts.last_minute[row], facts.recent(self._plan.hold.min_calls)
         if kind == SignalKind.NO_ANSWER:
-            left = int(total(facts.lifetime, UNANSWERED)[row] - self._left_before[row])
+            left = int(total(facts.lifetime, fx.UNANSWERED)[row] - self._left_before[row])
             return {
                 "waiting": int(facts.waiting[row]),
                 "left_unanswered": left,
@@ -332,12 +377,12 @@ class Signals:
                 "calls": calls,
                 "answered_within": int(recent[row, fields.ANSWERED_WITHIN]),
                 "late": int(recent[row, fields.LATE]),
-                "decided": int(recent[row, list(DECIDED)].sum()),
+                "decided": int(recent[row, list(fx.DECIDED)].sum()),
                 "waiting": int(facts.waiting[row]),
             }
         if kind == SignalKind.DROPS:
             return {
-                "cut_off": int(minute[list(CUT_OFF)].sum()),
+                "cut_off": int(minute[list(fx.CUT_OFF)].sum()),
                 "ended": int(minute[fields.ENDED]),
                 "in_one_second": int(self._burst[row]),
             }
@@ -347,7 +392,12 @@ class Signals:
                 "silent_ms": int(facts.at_ms - facts.last_offered_ms[row]),
                 "last_offered_ms": int(facts.last_offered_ms[row]),
             }
-        return {"agents": int(facts.staffed[row]), "agents_before": int(self._most[row])}
+        return {
+            "agents": int(facts.staffed[row]),
+            "agents_before": int(self._most[row]),
+            "at_work_before": round(float(np.nan_to_num(self._work[row]))),
+            "longest_wait_ms": int(facts.longest_wait_ms[row]),
+        }
 
 
 def _gaps(rate: FloatArray, false_per_year: float) -> FloatArray:

@@ -16,16 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.core import fields
-from monitor.core.calendar import Duty
 from monitor.core.fields import FIELD_COUNT
 from monitor.core.outages.book import OutageBook, Watched
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.expectation import QUARTER_MS, Expectation
 from monitor.core.outages.facts import CUT_OFF, DECIDED, UNANSWERED, BoolArray, Facts
+from monitor.core.outages.hours import OpeningHours
 from monitor.core.outages.inputs import Declared, Input, LinkChanged, Noted, RestoredByHand
 from monitor.core.outages.notices import Notices
 from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import Sight
+from monitor.core.outages.staff import AgentsBySource, Staff
 from monitor.core.outages.threat import ThreatKeeper
 from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS, Plan
 from monitor.core.ring import WindowRing
@@ -51,8 +52,9 @@ _NEEDED: Final = tuple(
         }
     )
 )
+# While nobody waits and nothing is wrong, it is enough to look this often.
+_CALM_EVERY_MS: Final = 5 * SECOND_MS
 _COLUMNS: Final = np.array(_NEEDED)
-_PRESENT: Final = ("available", "busy", "ringing", "wrapup")
 _QUARTERS_AN_HOUR: Final = 4
 
 
@@ -84,6 +86,7 @@ class OutageWatch:
 
     Attributes:
         book: The outages.
+        hours: When which scope has to be open.
         sight: The sources.
         expectation: What to expect.
         threat: Forecasts of the open outages.
@@ -100,11 +103,6 @@ class OutageWatch:
         scopes = table.scopes[: table.upper]
         names = self.names = tuple(scope.name for scope in scopes)
         row_of = {name: row for row, name in enumerate(names)}
-        self._calendars = {
-            row_of[f"line/{contract.id}/{line.name}"]: line.hours
-            for contract in plan.contracts
-            for line in contract.lines
-        }
         self._rows_of = {
             contract.id: tuple(
                 row_of[name]
@@ -116,7 +114,8 @@ class OutageWatch:
             for contract in plan.contracts
         }
         watched = tuple(Watched(name, rows[0], rows) for name, rows in self._rows_of.items())
-        self.book = OutageBook(continuity, names, watched, 0, self._last_open_ms)
+        self.hours = OpeningHours(plan, row_of, self._rows_of)
+        self.book = OutageBook(continuity, names, watched, 0, self.hours.last_open_ms)
         self.notices = Notices(
             plan.organization,
             self.book,
@@ -126,18 +125,18 @@ class OutageWatch:
         self.sight = Sight(continuity.blind_after_ms)
         for source in plan.sources:
             self.sight.source(source)
+        self._staff = Staff(table, self.sight)
         self.expectation = Expectation(len(names))
-        self.threat = ThreatKeeper(continuity.confirm_ms, self._spans)
+        self.threat = ThreatKeeper(continuity.confirm_ms, self.hours.spans)
         self.facts: Facts | None = None
         self._limits = judge.limit(Measure.AVERAGE_HOLD, np.arange(len(names)))
-        self._is_open: BoolArray = np.zeros(len(names), dtype=np.bool_)
-        self._open_until_ms = -1
         self._answered_ms: IntArray = np.full(len(names), -1, dtype=np.int64)
         self._offered_ms: IntArray = np.full(len(names), -1, dtype=np.int64)
         self._counted: IntArray | None = None
         self._expected: tuple[FloatArray, FloatArray] = self.expectation.per_second(
             0, self._last_hour_of(())
         )
+        self._is_calm = False
         # Calls of each of the last quarter-hours, and whether they were seen whole.
         self._quarters: deque[tuple[IntArray, BoolArray]] = deque(maxlen=_QUARTERS_AN_HOUR)
         self._quarter = -1
@@ -145,7 +144,7 @@ class OutageWatch:
         self._quarter_whole: BoolArray = np.zeros(len(names), dtype=np.bool_)
 
     def tick(
-        self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: dict[str, int]
+        self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: AgentsBySource
     ) -> list[Alert]:
         """Judge one second.
 
@@ -153,17 +152,21 @@ class OutageWatch:
             at_ms: A whole second, later than the last one; the ring stands there.
             ring: Has the `DETECTION_WINDOWS_MS`.
             waiting: Who waits.
-            agents: Agents by state.
+            agents: Agents by source and state.
 
         Returns:
             Alerts whose state has changed.
         """
+        if self._is_calm and at_ms % _CALM_EVERY_MS and not waiting.is_anybody_there:
+            return []
         facts = self.facts = self._gather(at_ms, ring, waiting, agents)
         self._learn(facts)
         self.book.update(facts)
         self._threaten(facts)
         self.notices.record()
         self.notices.look(facts, self.sight)
+        begun = bool((self.book.signals.since_ms >= 0).any())
+        self._is_calm = not (begun or self.book.open or self.book.suspected)
         return self.notices.changes(at_ms)
 
     def _threaten(self, facts: Facts) -> None:
@@ -181,21 +184,6 @@ class OutageWatch:
         if len(self.threat.minutes) > len(book.open):
             for outage in book.closed:
                 self.threat.forget(outage)
-
-    def _spans(self, contract: str, from_ms: int, to_ms: int) -> tuple[tuple[int, int], ...]:
-        """When any line of a contract has to be open."""
-        spans = sorted(
-            span
-            for row in self._rows_of[contract][1:]
-            for span in self._calendars[row].required_spans(from_ms, to_ms)
-        )
-        merged: list[tuple[int, int]] = []
-        for start_ms, end_ms in spans:
-            if merged and start_ms <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(end_ms, merged[-1][1]))
-            else:
-                merged.append((start_ms, end_ms))
-        return tuple(merged)
 
     def take_up(self, given: Input, now_ms: int) -> None:
         """Take up an input; one about a contract or an outage that is not there changes nothing."""
@@ -260,17 +248,15 @@ class OutageWatch:
         return tuple(copy(outage) for outage in shown)
 
     def _gather(
-        self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: dict[str, int]
+        self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: AgentsBySource
     ) -> Facts:
         second, minute, five, quarter, hour, lifetime = self._rolled(ring)
         self._follow(at_ms, lifetime)
         counts, waited_ms, longest_ms = waiting.figures(at_ms)
         rows = self._table.upper
         rolled = self._table.roll_up(np.stack((counts, waited_ms), axis=-1))[:rows]
-        seen, beating = self._seen(at_ms)
-        staffed = np.full(rows, -1, dtype=np.int64)
-        if any(agents.values()):
-            staffed[0] = sum(agents[state] for state in _PRESENT)
+        seen, beating = self.seen(at_ms)
+        staffed, idle, single = self._staff.of_rows(agents)
         expected, spread = self._expected
         return Facts(
             at_ms=at_ms,
@@ -286,11 +272,13 @@ class OutageWatch:
             last_answered_ms=self._answered_ms,
             last_offered_ms=self._offered_ms,
             staffed=staffed,
+            idle=idle,
+            is_single=single,
             expected_per_s=expected,
             spread=spread,
             is_seen=seen,
             is_beating=beating,
-            is_open=self._opened(at_ms),
+            is_open=self.hours.opened(at_ms),
             hold_limit_ms=self._limits,
         )
 
@@ -319,7 +307,7 @@ class OutageWatch:
 
     # -- sight --------------------------------------------------------------------------------
 
-    def _seen(self, at_ms: int) -> tuple[BoolArray, BoolArray]:
+    def seen(self, at_ms: int) -> tuple[BoolArray, BoolArray]:
         """Which rows can be heard, and of which silence proves something."""
         unseen, unbeating = self.sight.unseen(at_ms), self.sight.unbeating(at_ms)
         if not unseen and not unbeating:
@@ -340,32 +328,6 @@ class OutageWatch:
         fed, without = self._table.roll_up(lacking)[:upper].T
         found: BoolArray = (fed > 0) & (without == 0)
         return found
-
-    # -- hours --------------------------------------------------------------------------------
-
-    def _opened(self, at_ms: int) -> BoolArray:
-        """Which rows have to be open: a line by its hours, what is above while any of them has."""
-        if at_ms >= self._open_until_ms:
-            self._is_open = np.zeros(self._table.upper, dtype=np.bool_)
-            changes_ms = []
-            for row, calendar in self._calendars.items():
-                self._is_open[row] = calendar.duty(at_ms) is Duty.REQUIRED
-                change_ms = calendar.next_change(at_ms)
-                if change_ms is not None:
-                    changes_ms.append(change_ms)
-            for rows in self._rows_of.values():
-                self._is_open[rows[0]] = self._is_open[list(rows[1:])].any()
-            self._is_open[0] = self._is_open.any()
-            self._open_until_ms = min(changes_ms, default=2**62)
-        return self._is_open
-
-    def _last_open_ms(self, contract: str, deadline_ms: int) -> int | None:
-        """End of the last time before the deadline at which the contract has to be open."""
-        found = [
-            self._calendars[row].last_open_before(deadline_ms)
-            for row in self._rows_of[contract][1:]
-        ]
-        return max((end_ms for end_ms in found if end_ms is not None), default=None)
 
     # -- expectation --------------------------------------------------------------------------
 

@@ -7,23 +7,32 @@ import numpy as np
 
 from monitor.core.outages.signals import KINDS
 from monitor.core.outages.watch import OutageWatch
-from monitor.core.snapshot import Alert, ContractView, WatchView
+from monitor.core.snapshot import ContractView, WatchView
 
 
-def view(watch: OutageWatch, scopes: int) -> WatchView | None:
-    """The view of the last second, for a table of so many scopes; None before the first."""
-    facts, notices = watch.facts, watch.notices
-    if facts is None:
+def view(watch: OutageWatch | None, at_ms: int, scopes: int) -> WatchView | None:
+    """The view of the last second.
+
+    Args:
+        watch: None where nobody watches.
+        at_ms: The second; negative before the first.
+        scopes: How many there are.
+
+    Returns:
+        None where nobody watches, and before the first second.
+    """
+    if watch is None or at_ms < 0:
         return None
-    unseen = watch.sight.unseen(facts.at_ms)
+    notices, unseen = watch.notices, watch.sight.unseen(at_ms)
+    (is_seen, _), is_open = watch.seen(at_ms), watch.hours.opened(at_ms)
     is_blind = np.full(scopes, bool(unseen) and unseen >= watch.sight.sources.keys())
     is_closed = np.zeros(scopes, dtype=np.bool_)
     signals = np.zeros((KINDS, scopes), dtype=np.bool_)
-    signals[:, : facts.rows] = watch.book.signals.is_active
+    signals[:, : len(watch.names)] = watch.book.signals.is_active
     for own in notices.scopes.values():
         rows = [scope.row for scope in own]
-        is_blind[rows] = ~facts.is_seen[rows]
-        is_closed[rows] = ~facts.is_open[rows]
+        is_blind[rows] = ~is_seen[rows]
+        is_closed[rows] = ~is_open[rows]
     return WatchView(
         contracts=tuple(_contract(watch, name, own[0].row) for name, own in notices.scopes.items()),
         is_blind=is_blind,
@@ -33,13 +42,6 @@ def view(watch: OutageWatch, scopes: int) -> WatchView | None:
         courses={name: notices.course(name) for name in notices.state.courses},
         confirm_ms=notices.plan.confirm_ms,
     )
-
-
-def alerts(watch: OutageWatch | None) -> list[Alert]:
-    """Its firing and lately resolved alerts, as of the last second."""
-    if watch is None or watch.facts is None:
-        return []
-    return watch.notices.alerts(watch.facts.at_ms)
 
 
 def _contract(watch: OutageWatch, name: str, row: int) -> ContractView:

@@ -14,6 +14,8 @@ import {
   windowText,
 } from "./words.js";
 
+const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
 const ICONS = { firing: "breached", pending: "pending", resolved: "met" };
 
 class Figure {
@@ -41,6 +43,13 @@ export class Now {
   }
 
   show(row, status, verdicts) {
+    // Figures that nobody reports any more would look like a quiet call center.
+    if (verdicts.length && verdicts.every((verdict) => verdict.state === "blind")) {
+      for (const figure of [this.waiting, this.longest, this.floor, this.agents, this.calls]) {
+        figure.show("–", "not seen");
+      }
+      return;
+    }
     const hold = verdicts.find((verdict) => verdict.measure === "average_hold");
     const limit = hold ? hold.limit : Infinity;
     this.waiting.show(count(row.waiting), row.waiting ? "calls in queue" : "nobody waits");
@@ -76,8 +85,15 @@ class AlertItem {
 
   show(alert, status) {
     const { measure, state } = alert;
-    setClass(this.node, `alert ${state}`);
-    setIcon(this.icon, ICONS[state]);
+    this.node.id = `alert-${alert.key}`;
+    const isBlind = alert.notice !== null && alert.notice.deadline_ms === null;
+    const isUnseen = isBlind && state === "firing";
+    setClass(this.node, isUnseen ? `alert ${state} unseen-now` : `alert ${state}`);
+    setIcon(this.icon, isUnseen ? "blind" : ICONS[state]);
+    if (alert.notice !== null) {
+      this.#showNotice(alert, status);
+      return;
+    }
     setText(this.title, `${MEASURES[measure].title} ${measureText(measure, alert.value, alert.limit)}`);
     setText(this.where, scopeText(alert.scope, status.organization));
     const since = `${instantText(alert.breached_ms, status.at_ms)} (${ago(status.at_ms - alert.breached_ms)})`;
@@ -89,6 +105,20 @@ class AlertItem {
     setText(this.detail, words[state]);
     const limit = limitText(measure, alert.limit);
     setText(this.fine, `${limit}, ${windowText(alert.window)} · ${alert.rule} · ${alert.severity}`);
+  }
+
+  #showNotice(alert, status) {
+    const { notice, state } = alert;
+    const at = (milliseconds) => instantText(milliseconds, status.at_ms);
+    const isMissed = alert.rule === "CallCenterDeadlineMissed";
+    setText(this.title, isMissed ? "Deadline missed" : sentence(notice.what));
+    setText(this.where, notice.contract);
+    const since = `${at(alert.breached_ms)} (${ago(status.at_ms - alert.breached_ms)})`;
+    const end = notice.restored_ms === null ? "" : `, restored at ${at(notice.restored_ms)}`;
+    const deadline = notice.deadline_ms === null ? "" : `, deadline ${at(notice.deadline_ms)}`;
+    const resolved = `Resolved ${ago(status.at_ms - (alert.resolved_ms || status.at_ms))}${end}`;
+    setText(this.detail, state === "resolved" ? resolved : `Firing, since ${since}${deadline}`);
+    setText(this.fine, [notice.evidence, alert.rule, alert.severity].filter(Boolean).join(" · "));
   }
 }
 
@@ -109,7 +139,7 @@ export class Alerts {
     const open = number("firing") + number("pending");
     byId("no-alerts").hidden = open > 0;
     setText(byId("alerts-title"), open ? `Alerts (${open})` : "Alerts");
-    return { open, firing: number("firing") };
+    return { alerts: open, firing: number("firing") };
   }
 }
 
@@ -123,7 +153,8 @@ class SourceItem {
 
   show(source, atMs) {
     const words = new Map([[true, "connected"], [false, "not connected"]]);
-    const state = new Map([[true, "met"], [false, "breached"]]).get(source.is_connected);
+    let state = new Map([[true, "met"], [false, "breached"]]).get(source.is_connected);
+    if (state === "met" && source.is_seen === false) state = "blind";
     setClass(this.node, `source ${state || "insufficient"}`);
     setIcon(this.icon, state || "insufficient");
     setText(this.name, source.name);
@@ -133,6 +164,7 @@ class SourceItem {
       last === null ? "no event yet" : `last event ${ago(atMs - last)}`,
       plural(source.events_total, "event"),
     ];
+    if (source.is_connected && source.is_seen === false) parts.splice(1, 0, "silent: not seen");
     if (source.gaps_total) parts.push(`${count(source.gaps_total)} never came`);
     setText(this.detail, parts.join(" · "));
   }

@@ -2,6 +2,7 @@
 // still, the page says so at its top and stops looking as if it knew.
 
 import { Alerts, Now, Sources } from "./lists.js";
+import { Outages } from "./outages.js";
 import { byId, element, recall, remember, setClass, setText } from "./parts.js";
 import { Table } from "./table.js";
 import { History, Tiles } from "./tiles.js";
@@ -17,6 +18,7 @@ const history = new History();
 const tiles = new Tiles(byId("tiles"));
 const now = new Now(byId("now"));
 const alerts = new Alerts();
+const outages = new Outages();
 const sources = new Sources();
 const table = new Table(() => poll());
 
@@ -73,11 +75,12 @@ async function show() {
   const organizationOnly = new URLSearchParams({ scope: "organization" });
   const tableFilters = table.filters(status, lines);
   tableFilters.append("window", windowLabel);
-  const [own, verdicts, rows, open] = await Promise.all([
+  const [own, verdicts, rows, open, failed] = await Promise.all([
     ask("windows", organizationOnly),
     ask("verdicts", new URLSearchParams({ scope: "organization", window: windowLabel })),
     ask("windows", tableFilters),
     ask("alerts"),
+    ask("outages"),
   ]);
   history.add(own.at_ms, own.windows);
   const judged = verdicts.verdicts;
@@ -86,8 +89,8 @@ async function show() {
   now.show(own.windows.find((row) => row.window === windowLabel), status, judged);
   table.show(rows.windows, limits, windowLabel);
   sources.show(status);
-  const alertCounts = alerts.show(open.alerts, status);
-  showHeader(status, judged, rows.windows, alertCounts, windowLabel);
+  const counts = { ...alerts.show(open.alerts, status), ...outages.show(failed, status) };
+  showHeader(status, judged, rows.windows, counts, windowLabel);
   byId("main").hidden = false;
   lines = rows.windows.filter((row) => row.kind === "line").map((row) => row.scope);
   if (status.at_ms !== newest.atMs) newest = { atMs: status.at_ms, sinceMs: performance.now() };
@@ -99,29 +102,36 @@ async function lineNames() {
   return answer.windows.map((row) => row.scope);
 }
 
-function showHeader(status, verdicts, rows, { open, firing }, windowLabel) {
+function showHeader(status, verdicts, rows, { alerts: open, firing, open: failed, blind }, windowLabel) {
   setText(byId("organization"), status.organization);
   setText(byId("clock"), clockText(status.at_ms));
   byId("clock").dateTime = new Date(status.at_ms).toISOString();
   setText(byId("date"), dateText(status.at_ms));
   const breached = verdicts.filter((verdict) => verdict.state === "breached");
-  const unjudged = verdicts.filter((verdict) => verdict.state === "insufficient");
+  const unjudged = verdicts.filter((verdict) => ["insufficient", "blind", "closed"].includes(verdict.state));
+  const isBlind = verdicts.length > 0 && verdicts.every((verdict) => verdict.state === "blind");
   const names = breached.map((verdict) => MEASURES[verdict.measure].title.toLowerCase());
   const when = windowText(windowLabel);
   // The standards bind lines: a good average of the whole must not hide a line that is breached.
   const isBreached = (row) => row.kind === "line" && Object.values(row.verdicts).includes("breached");
   const lineCount = rows.filter(isBreached).length;
-  let words = `All standards met in the ${when}`;
-  if (breached.length) words = `Breached in the ${when}: ${names.join(", ")}`;
+  // What is not seen is not met either.
+  let words = blind.length ? `What is seen meets all standards in the ${when}` : `All standards met in the ${when}`;
+  if (isBlind) words = "Nothing can be seen: no source is heard";
+  else if (breached.length) words = `Breached in the ${when}: ${names.join(", ")}`;
   else if (lineCount) words = `Breached on ${plural(lineCount, "line")} in the ${when}, not over all`;
   else if (unjudged.length === verdicts.length) words = `Too few calls in the ${when} to judge`;
   else if (unjudged.length) words = `No breach in the ${when}; too few calls for some`;
+  if (blind.length && !isBlind) words += ` · ${plural(blind.length, "contract")} not seen`;
+  if (failed.length) words = `${plural(failed.length, "outage")} open · ${words}`;
   if (firing) words += ` · ${plural(firing, "alert")} firing`;
   setText(byId("overall"), words);
-  const isBad = breached.length > 0 || lineCount > 0 || firing > 0;
+  const isBad = breached.length > 0 || lineCount > 0 || firing > 0 || failed.length > 0;
   setClass(byId("overall"), isBad ? "overall breached" : "overall");
   const mark = open ? `(${open}) ` : "";
-  document.title = `${mark}${breached.length || lineCount ? "Breached – " : ""}${status.organization}`;
+  let state = breached.length || lineCount ? "Breached – " : "";
+  if (failed.length) state = "Outage – ";
+  document.title = `${mark}${state}${status.organization}`;
 }
 
 function showHealth(status) {
@@ -137,7 +147,8 @@ function showHealth(status) {
   if (status) {
     const blind = (status.sources || []).filter((source) => source.is_connected === false);
     const names = blind.map((source) => source.name);
-    if (names.length) problems.push(`We cannot see ${names.join(", ")}: not connected.`);
+    const isSaid = (status.contracts || []).some((contract) => contract.blind_since_ms !== null);
+    if (names.length && !isSaid) problems.push(`We cannot see ${names.join(", ")}: not connected.`);
     else if (status.not_ready.length) problems.push(`Not ready: ${status.not_ready.join("; ")}.`);
     if (status.at_ms === null) problems.push("No figures yet: the monitor is starting.");
   }

@@ -51,6 +51,14 @@ const SHAPES = {
     drawing("circle", { cx: 12, cy: 12, r: 10, class: "fill" }),
     drawing("path", { d: "M12 6.5V12l3.5 2.5", class: "mark" }),
   ],
+  closed: () => [
+    drawing("circle", { cx: 12, cy: 12, r: 9.5, class: "ring" }),
+    drawing("path", { d: "M9 9v6M15 9v6", class: "bar" }),
+  ],
+  blind: () => [
+    drawing("circle", { cx: 12, cy: 12, r: 9.5, class: "ring" }),
+    drawing("path", { d: "M5.5 18.5l13-13", class: "bar" }),
+  ],
   insufficient: () => [
     drawing("circle", { cx: 12, cy: 12, r: 9.5, class: "ring" }),
     drawing("path", { d: "M8 12h8", class: "bar" }),

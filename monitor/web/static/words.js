@@ -7,7 +7,13 @@ export const MEASURES = {
   disconnect_ratio: { title: "Disconnects", limitWord: "at most" },
 };
 
-export const STATES = { met: "Met", breached: "Breached", insufficient: "Too few calls" };
+export const STATES = {
+  met: "Met",
+  breached: "Breached",
+  insufficient: "Too few calls",
+  closed: "Closed",
+  blind: "Not seen",
+};
 
 const WHOLE = new Intl.NumberFormat("en-US");
 const UNITS = { s: "second", m: "minute", h: "hour" };

@@ -1,0 +1,273 @@
+"""How well outages are found: hundreds of simulated line-weeks, with one thing happening in most.
+
+Every line has its own seed, size, staff and happening (`outage_weeks.py`); many are watched by one
+engine (`outage_run.py`), which remembers eight ordinary weeks of each. What was said is held
+against the truth of the simulation: found or not, how long after the true onset and after the
+first call that came into it, how far off the dated onset and the restoration are, and what was said
+for nothing. A line on which the truth knows no outage although something happens (enough agents
+were left) is counted as neither right nor wrong.
+
+    PYTHONPATH=.:tests python tests/benchmarks/bench_outages.py [--quick] [--weeks N] [--seed S]
+"""
+
+import math
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from time import process_time
+from typing import Final, NamedTuple
+
+from figures import JSON_OPTION, SEED, Figure, percentile, present
+from outage_run import Said, run
+from outage_weeks import COLLAPSE, FEED_LOST, HOUR_MS, KINDS, SIZES, STOP, Week, lines
+
+_WEEKS: Final = 240
+_QUICK: Final = 20
+_DAYS: Final = 7
+_RUN: Final = 60
+_PROCESSES: Final = 2
+_WITHIN_MS: Final = 60_000
+_COLLAPSE_MS: Final = 600_000
+# What was caused is found at the latest so long after it was over.
+_AFTER_MS: Final = HOUR_MS
+
+
+class Case(NamedTuple):
+    """One line and its time, judged. Times in ms; None where there is nothing to measure."""
+
+    seed: int
+    size: int
+    kind: str
+    tells_agents: bool
+    days: int
+    is_outage: bool
+    is_found: bool
+    delay_ms: int | None
+    after_call_ms: int | None
+    onset_off_ms: int | None
+    restored_off_ms: int | None
+    false: int
+    blind: int
+
+
+def judge(week: Week, said: list[Said]) -> Case:
+    """Hold what was said against the truth."""
+    line, truth = week.line, week.simulated.truth
+    true = truth.outages[0] if truth.outages else None
+    caused = [
+        one
+        for one in said
+        if line.kind != FEED_LOST and week.from_ms <= one.opened_ms <= week.until_ms + _AFTER_MS
+    ]
+    first = caused[0] if caused and true is not None else None
+    delay_ms = after_call_ms = onset_off_ms = restored_off_ms = None
+    if first is not None and true is not None:
+        delay_ms = first.opened_ms - true.onset_ms
+        after_call_ms = first.opened_ms - week.first_ms if week.first_ms else None
+        onset_off_ms = first.onset_ms - true.onset_ms
+        # Of what was found to relapse, the last end counts.
+        if caused[-1].restored_ms is not None and true.restored_ms is not None:
+            restored_off_ms = caused[-1].restored_ms - true.restored_ms
+    return Case(
+        seed=line.seed,
+        size=min((size for size, _ in SIZES), key=lambda size: abs(size - line.calls)),
+        kind=line.kind,
+        tells_agents=line.tells_agents,
+        days=line.days,
+        is_outage=true is not None,
+        is_found=first is not None,
+        delay_ms=delay_ms,
+        after_call_ms=after_call_ms,
+        onset_off_ms=onset_off_ms,
+        restored_off_ms=restored_off_ms,
+        false=len(said) - len(caused),
+        blind=sum(
+            span.from_ms <= one.opened_ms < span.until_ms for one in said for span in truth.blind
+        ),
+    )
+
+
+def watch(seeds: tuple[int, int, int]) -> tuple[list[Case], float]:
+    """Play and judge: the first seed, how many lines, how many days. Gives CPU seconds as well."""
+    begun = process_time()
+    cases = [judge(one.week, one.said) for one in run(lines(*seeds))]
+    return cases, process_time() - begun
+
+
+def measure(quick: bool) -> list[Figure]:  # noqa: FBT001 (the one argument of every benchmark)
+    """Watch all lines, print what each size and kind came to, and give the figures."""
+    count = _option("--weeks", _QUICK if quick else _WEEKS)
+    first = _option("--seed", SEED)
+    days = 1 if quick else _DAYS
+    size = min(_RUN, -(-count // _PROCESSES))
+    jobs = [(first + at, min(size, count - at), days) for at in range(0, count, size)]
+    with ProcessPoolExecutor(_PROCESSES) as pool:
+        done = list(pool.map(watch, jobs))
+    cases = [case for part, _ in done for case in part]
+    spent_s = sum(cpu_s for _, cpu_s in done)
+    if JSON_OPTION not in sys.argv:
+        sys.stdout.write(
+            f"{count} lines of {days} days, seeds {first} to {first + count - 1}, "
+            f"{spent_s:.0f} s of CPU\n\n{overview(cases)}\n\n"
+        )
+    return _figures(cases, f"{count} lines of {days} days, seeds from {first}")
+
+
+def overview(cases: list[Case]) -> str:
+    """Found and missed by kind, size and whether agents are told of, as a table in Markdown."""
+    rows: list[tuple[str, ...]] = [
+        (
+            "what happens", "calls a day", "agents told", "lines", "outages", "missed", "false",
+            "found after s: p50", "p95", "max", "after its first call s: p50", "p95",
+            "onset off s: p50", "p95", "within 60 s", "restored off s: p50", "p95",
+        )
+    ]  # fmt: skip
+    rows.append(("---",) * len(rows[0]))
+    for kind, _ in KINDS:
+        for size, _ in SIZES:
+            for tells in (True, False):
+                some = [
+                    case
+                    for case in cases
+                    if (case.kind, case.size, case.tells_agents) == (kind, size, tells)
+                ]
+                if some:
+                    rows.append((kind, f"{size:,}", "yes" if tells else "no", *_cells(some)))
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    )
+
+
+def _cells(cases: list[Case]) -> tuple[str, ...]:
+    outages = [case for case in cases if case.is_outage]
+    found = [case for case in outages if case.is_found]
+    delays = [case.delay_ms for case in found if case.delay_ms is not None]
+    calls = [case.after_call_ms for case in found if case.after_call_ms is not None]
+    onsets = [abs(case.onset_off_ms) for case in found if case.onset_off_ms is not None]
+    restored = [abs(case.restored_off_ms) for case in found if case.restored_off_ms is not None]
+    return (
+        str(len(cases)),
+        str(len(outages)),
+        str(len(outages) - len(found)),
+        str(sum(case.false for case in cases)),
+        *(_seconds(delays, percent) for percent in (50, 95, 100)),
+        *(_seconds(calls, percent) for percent in (50, 95)),
+        *(_seconds(onsets, percent) for percent in (50, 95)),
+        f"{_share(one <= _WITHIN_MS for one in onsets):.0%}" if onsets else "",
+        *(_seconds(restored, percent) for percent in (50, 95)),
+    )
+
+
+def _seconds(values_ms: list[int], percent: float) -> str:
+    return f"{percentile(values_ms, percent) / 1000:,.0f}" if values_ms else ""
+
+
+def _figures(cases: list[Case], note: str) -> list[Figure]:
+    stopped = [case for case in cases if case.kind == STOP and case.is_outage]
+    gone = [case for case in cases if case.kind == COLLAPSE and case.is_outage]
+    large = min(size for size, _ in SIZES if size > SIZES[0][0])
+    found = [case for case in cases if case.is_found]
+    years = sum(case.days for case in cases) / 365
+    false = sum(case.false for case in cases)
+
+    def within(some: list[Case], limit_ms: int) -> float:
+        return 100 * _share(
+            case.delay_ms is not None and case.delay_ms <= limit_ms for case in some
+        )
+
+    def soon(some: list[Case]) -> float:
+        return 100 * _share(
+            case.after_call_ms is not None and case.after_call_ms <= _WITHIN_MS for case in some
+        )
+
+    def told(some: list[Case]) -> list[Case]:
+        return [case for case in some if case.tells_agents]
+
+    def dated(some: list[Case]) -> float:
+        offs = [case.onset_off_ms for case in some if case.onset_off_ms is not None]
+        return 100 * _share(abs(one) <= _WITHIN_MS for one in offs)
+
+    figures = [
+        ("nobody answered: found in 60 s, all", within(stopped, _WITHIN_MS), "%", 100.0, stopped),
+        (
+            "nobody answered: found in 60 s, agents told, from 2,000 calls a day",
+            within([one for one in told(stopped) if one.size >= large], _WITHIN_MS),
+            "%",
+            100.0,
+            [one for one in told(stopped) if one.size >= large],
+        ),
+        (
+            "nobody answered: found 60 s after its first call, agents told",
+            soon(told(stopped)),
+            "%",
+            100.0,
+            told(stopped),
+        ),
+        ("agents gone: found in 10 min, all", within(gone, _COLLAPSE_MS), "%", 95.0, gone),
+        (
+            "agents gone: found in 10 min, agents told",
+            within(told(gone), _COLLAPSE_MS),
+            "%",
+            95.0,
+            told(gone),
+        ),
+        ("onset dated within 60 s, all that was found", dated(found), "%", 95.0, found),
+        ("onset dated within 60 s, nobody answered", dated(stopped), "%", 95.0, stopped),
+    ]
+    rows = [
+        Figure("outages", name, value, unit, target=target, note=f"{len(some)} outages; {note}")
+        for name, value, unit, target, some in figures
+    ]
+    rows.append(
+        Figure(
+            "outages",
+            "false, for each line and year",
+            false / years,
+            "",
+            target=1.0,
+            at_least=False,
+            note=f"{false} in {years:.1f} line-years; less than {_most(false) / years:.2f} (95 %)",
+        )
+    )
+    rows.append(
+        Figure(
+            "outages",
+            "declared while blind",
+            float(sum(case.blind for case in cases)),
+            "",
+            target=0.0,
+            at_least=False,
+            note=f"{sum(case.kind == FEED_LOST for case in cases)} lines that lost their feed",
+        )
+    )
+    return rows
+
+
+def _most(count: int) -> float:
+    """Upper 95 % bound of the mean of a Poisson count, found by halving."""
+    low, high = float(count), 3.0 * count + 10
+
+    def at_most(mean: float) -> float:
+        return sum(
+            math.exp(-mean + n * math.log(mean) - math.lgamma(n + 1)) for n in range(count + 1)
+        )
+
+    while high - low > 1e-6 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if at_most(middle) > 0.05 else (low, middle)
+    return high
+
+
+def _share(of: Iterable[bool]) -> float:
+    each = list(of)
+    return sum(each) / len(each) if each else math.nan
+
+
+def _option(name: str, default: int) -> int:
+    return int(sys.argv[sys.argv.index(name) + 1]) if name in sys.argv else default
+
+
+if __name__ == "__main__":
+    present(measure)
