@@ -67,7 +67,8 @@ class Engine:
         self.plan = plan
         self.table = ScopeTable(plan)
         self.intervals = IntervalBook(self.table, plan.short_abandon_ms)
-        hidden = () if plan.continuity is None else DETECTION_WINDOWS_MS
+        is_watched = plan.continuity is not None and bool(plan.contracts)
+        hidden = DETECTION_WINDOWS_MS if is_watched else ()
         windows_ms = (*plan.windows_ms, *(one for one in hidden if one not in plan.windows_ms))
         self.ring = WindowRing(windows_ms, self.table.direct_count, self.intervals.arrive)
         self.waiting = WaitingRoom(self.table.direct_count)
@@ -85,7 +86,7 @@ class Engine:
             plan.organization, plan.rules, self.table, self.judge, plan.windows_ms
         )
         self.watch: OutageWatch | None = None
-        if plan.continuity is not None and plan.contracts:
+        if plan.continuity is not None and is_watched:
             self.watch = OutageWatch(plan, plan.continuity, self.table, self.judge)
         self.sources: dict[str, SourceState] = {name: SourceState() for name in plan.sources}
         self._places: dict[str, Places] = {}

@@ -56,11 +56,6 @@ class WaitingRoom:
         """Visits that wait in a direct row, longest first; read them before any of them changes."""
         return filter(_still_waits, self._line_ups[row])
 
-    @property
-    def is_anybody_there(self) -> bool:
-        """Whether any call waits."""
-        return any(self._counts)
-
     def counts(self) -> IntArray:
         """Calls in queue. Shape (direct rows,), int64."""
         return np.array(self._counts, dtype=np.int64)

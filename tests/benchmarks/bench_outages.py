@@ -169,8 +169,6 @@ def _figures(cases: list[Case], note: str) -> list[Figure]:
     gone = [case for case in cases if case.kind == COLLAPSE and case.is_outage]
     large = min(size for size, _ in SIZES if size > SIZES[0][0])
     found = [case for case in cases if case.is_found]
-    years = sum(case.days for case in cases) / 365
-    false = sum(case.false for case in cases)
 
     def within(some: list[Case], limit_ms: int) -> float:
         return 100 * _share(
@@ -220,7 +218,16 @@ def _figures(cases: list[Case], note: str) -> list[Figure]:
         Figure("outages", name, value, unit, target=target, note=f"{len(some)} outages; {note}")
         for name, value, unit, target, some in figures
     ]
-    rows.append(
+    return [*rows, *_false_alarms(cases)]
+
+
+def _false_alarms(cases: list[Case]) -> list[Figure]:
+    """Outages that were none, and those declared of what could not be seen."""
+    years = sum(case.days for case in cases) / 365
+    false = sum(case.false for case in cases)
+    blind = sum(case.blind for case in cases)
+    unheard = sum(case.kind == FEED_LOST for case in cases)
+    return [
         Figure(
             "outages",
             "false, for each line and year",
@@ -229,20 +236,17 @@ def _figures(cases: list[Case], note: str) -> list[Figure]:
             target=1.0,
             at_least=False,
             note=f"{false} in {years:.1f} line-years; less than {_most(false) / years:.2f} (95 %)",
-        )
-    )
-    rows.append(
+        ),
         Figure(
             "outages",
             "declared while blind",
-            float(sum(case.blind for case in cases)),
+            float(blind),
             "",
             target=0.0,
             at_least=False,
-            note=f"{sum(case.kind == FEED_LOST for case in cases)} lines that lost their feed",
-        )
-    )
-    return rows
+            note=f"{unheard} lines that lost their feed",
+        ),
+    ]
 
 
 def _most(count: int) -> float:

@@ -28,7 +28,11 @@ def test_the_committed_schema_is_in_step_with_the_models() -> None:
 
 def test_unknown_keys_are_marked_and_every_key_is_described() -> None:
     sections = list(_objects())
-    assert len(sections) == len(Section.__subclasses__())
+    # A scenario of a simulation is written in sections, too.
+    models = [
+        one for one in Section.__subclasses__() if one.__module__.startswith("monitor.config.")
+    ]
+    assert len(sections) == len(models)
     for section in sections:
         assert section["additionalProperties"] is False
         for key, described in section["properties"].items():

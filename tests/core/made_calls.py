@@ -6,6 +6,7 @@ order of time and rank; what a test does to that order, it does itself.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from monitor.core.engine import Engine
 from monitor.core.events import RANK, Event
 from monitor.core.fields import FIELDS
+from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS, ContractPlan, LinePlan, Plan
 from monitor.core.snapshot import Snapshot
 from monitor.core.standards import Formula, Measure, Requirement, Standard
@@ -58,7 +60,10 @@ def standard(
 
 
 def shared_plan(threshold_ms: int = 30_000, windows_ms: tuple[int, ...] = WINDOWS_MS) -> Plan:
-    """Two contracts, three lines, three queues of which B serves all of the lines."""
+    """Two contracts, three lines, three queues of which B serves all of the lines.
+
+    Nobody watches for outages: each second of that costs too much for laws that tick for hours.
+    """
     held = standard(threshold_ms)
     return Plan(
         "Org",
@@ -82,7 +87,13 @@ def shared_plan(threshold_ms: int = 30_000, windows_ms: tuple[int, ...] = WINDOW
             ),
         ),
         sites=("Fresno",),
+        continuity=None,
     )
+
+
+def watched_plan() -> Plan:
+    """The same, watched for outages."""
+    return replace(shared_plan(), continuity=ContinuityPlan())
 
 
 def happened(

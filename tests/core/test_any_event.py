@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from core.made_calls import BASE_MS, LAWS, shared_plan
+from core.made_calls import BASE_MS, LAWS, watched_plan
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,7 +48,7 @@ events_of_any_kind = st.builds(
 def test_no_event_that_the_decoder_lets_through_raises_or_makes_a_count_negative(
     events: list[tuple[Event, int]], sources: tuple[str, ...]
 ) -> None:
-    plan = replace(shared_plan(), sources=sources, queues=("q-*",), rules=(RULE,), min_calls=1)
+    plan = replace(watched_plan(), sources=sources, queues=("q-*",), rules=(RULE,), min_calls=1)
     limits = Limits(open_calls=2, ended_calls=1, queues=1)
     engine = Engine(replace(plan, limits=limits))
     engine.on_tick(BASE_MS)

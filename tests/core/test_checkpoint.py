@@ -20,6 +20,7 @@ from core.made_calls import (
     histories,
     shared_plan,
     tell,
+    watched_plan,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +56,10 @@ TIGHT = Limits(open_calls=3, ended_calls=2, ended_for_ms=60_000, call_age_ms=90_
 
 def plan(limits: Limits) -> Plan:
     return replace(shared_plan(), rules=RULES, min_calls=1, limits=limits)
+
+
+def watched(limits: Limits) -> Plan:
+    return replace(watched_plan(), rules=RULES, min_calls=1, limits=limits)
 
 
 def parts_of(engine: Engine) -> dict[str, bytes]:
@@ -320,7 +325,7 @@ def test_alert_of_a_rule_that_is_gone_is_handed_back_and_no_other() -> None:
 
 
 def filled() -> Mapping[str, bytes]:
-    engine = Engine(plan(Limits()))
+    engine = Engine(watched(Limits()))
     told = []
     for number in range(30):
         at_ms = BASE_MS + 900 * number
@@ -346,10 +351,10 @@ def test_damaged_parts_are_refused_or_give_an_engine_and_nothing_else_is_raised(
         for place in data.draw(st.lists(st.integers(0, len(body) - 1), min_size=1, max_size=4)):
             body[place] = data.draw(st.integers(0, 255))
     try:
-        restored = restore(plan(Limits()), {**FILLED, name: bytes(body)})
+        restored = restore(watched(Limits()), {**FILLED, name: bytes(body)})
     except CheckpointError:
         return
-    assert restored.plan == plan(Limits())
+    assert restored.plan == watched(Limits())
 
 
 @pytest.mark.parametrize("name", sorted(FILLED))
@@ -357,16 +362,16 @@ def test_missing_or_empty_part_is_refused(name: str) -> None:
     parts = dict(FILLED)
     parts[name] = b""
     with pytest.raises(CheckpointError):
-        restore(plan(Limits()), parts)
+        restore(watched(Limits()), parts)
     del parts[name]
     with pytest.raises(CheckpointError):
-        restore(plan(Limits()), parts)
+        restore(watched(Limits()), parts)
 
 
 def test_checkpoint_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.core.checkpoint._VERSION", 1)
     with pytest.raises(CheckpointError, match="another version"):
-        restore(plan(Limits()), FILLED)
+        restore(watched(Limits()), FILLED)
 
 
 def test_every_window_of_the_plan_is_in_a_checkpoint_of_nothing() -> None:

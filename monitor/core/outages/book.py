@@ -33,7 +33,6 @@ from monitor.core.outages.signals import SignalKind, Signals
 from monitor.core.plan import HOUR_MS, MINUTE_MS
 
 _SAME_INCIDENT_MS: Final = 15 * MINUTE_MS
-# How far back at most an onset lies.
 _LONGEST_BACK_MS: Final = 24 * HOUR_MS
 _CLOSED_KEPT: Final = 1_000
 # An entry of the ledger is bounded, and a contract may have a thousand lines.

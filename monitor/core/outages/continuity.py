@@ -49,7 +49,7 @@ class HoldPlan:
             decided calls were in time.
         for_ms: And that lasts.
         min_calls: On fewer calls nothing is said.
-        min_stretch: But so many are enough since callers began to be answered late.
+        min_stretch: But so many are enough since callers began to be answered late, if both hold.
     """
 
     hold_floor_times: int = 2

@@ -8,6 +8,7 @@ Pure: no I/O, no clock.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from monitor.core import fields
 from monitor.core.snapshot import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
+# A line is open about twelve hours a day.
+_OPEN_S_A_YEAR: Final = 365 * 12 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +127,9 @@ def course(counts: IntArray) -> IntArray:
     answered = counts[:, fields.ANSWERED] - counts[:, fields.ANSWERED_UNMEASURED]
     within, wait_ms = counts[:, fields.ANSWERED_WITHIN], counts[:, fields.WAIT_MS_SUM]
     return np.stack((within, total(counts, DECIDED), wait_ms, answered))
+
+
+def gaps(rate: FloatArray, false_per_year: float) -> FloatArray:
+    """How surprising (-ln of the probability) a gap must be to occur that rarely."""
+    found: FloatArray = np.log(np.maximum(rate * _OPEN_S_A_YEAR / false_per_year, np.e))
+    return found

@@ -6,8 +6,8 @@ to that probability. `forecast_model.py` says how it is made, `forecast_prior.py
 evidence, `tests/benchmarks/bench_forecast.py` how good it is.
 
 Invariant: the same course gives the same forecast; quantiles ascend; no probability is 0 or 1; more
-agents from now on, or more lines that work, never raise the probability to miss. Pure: no I/O, no
-clock, no randomness.
+agents from now on, or more lines that work now, never raise the probability to miss. Pure: no I/O,
+no clock, no randomness.
 """
 
 from dataclasses import dataclass, replace

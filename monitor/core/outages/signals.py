@@ -28,14 +28,12 @@ import numpy as np
 from monitor.core import fields
 from monitor.core.outages import facts as fx
 from monitor.core.outages.continuity import ContinuityPlan
-from monitor.core.outages.facts import BoolArray, Facts, course, total
+from monitor.core.outages.facts import BoolArray, Facts, course, gaps, total
 from monitor.core.plan import MINUTE_MS, SECOND_MS
 from monitor.core.snapshot import FloatArray, IntArray
 
 _PER_MILLE: Final = 1_000
 _QUARTER_S: Final = 900.0
-# A line is open about twelve hours a day.
-_OPEN_S_A_YEAR: Final = 365 * 12 * 3600.0
 # The rate of answers is learned only while answers come.
 _LEARNED_WITHIN_MS: Final = MINUTE_MS
 # Fewer calls of a minute say nothing about it.
@@ -47,14 +45,13 @@ _NEVER: Final = -1
 _WORK_MS: Final = 15 * MINUTE_MS
 _NO_QUEUE_MS: Final = 30 * SECOND_MS
 
-
 # What is kept over a restart.
 _STATE: Final = (
     "since_ms", "onset_ms", "is_active", "is_bad", "well_since_ms",
     "_answered_ms", "_unanswered_ms", "_exposed_ms", "_left_before", "_answers_per_s",
     "_offered_ms", "_expected", "_late_since_ms", "_late_until_ms", "_cut_since_ms",
     "_burst_ms", "_burst", "_most", "_most_ms", "_was_judged", "_bad_since_ms", "_bad_until_ms",
-    "_idle_ms", "_work", "_free_ms", "_calm_ms", "_late_before",
+    "_idle_ms", "_work", "_free_ms", "_calm_ms", "_late_before", "_offered_before", "_unseen_ms",
 )  # fmt: skip
 
 
@@ -107,6 +104,8 @@ class Signals:
         self._left_before: IntArray = np.zeros(rows, dtype=np.int64)
         # Of that time, how long an agent was free.
         self._idle_ms: IntArray = np.zeros(rows, dtype=np.int64)
+        self._offered_before: IntArray = np.zeros(rows, dtype=np.int64)
+        self._unseen_ms: IntArray = np.full(rows, -_WORK_MS, dtype=np.int64)
         self._answers_per_s: FloatArray = np.full(rows, np.nan)
         # Since the last call: how many were expected.
         self._offered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
@@ -201,7 +200,13 @@ class Signals:
         waits = judged & (facts.waiting > 0)
         going_on = waits & (self._unanswered_ms >= 0)
         self._exposed_ms[going_on] += elapsed_ms[going_on]
-        ignored = going_on & (facts.idle > 0)
+        # What happened while nothing was heard is not known: neither who was answered, nor for a
+        # while who is free. So only calls count that came since, and agents some time after.
+        unseen, offered = ~facts.is_seen, facts.lifetime[:, fields.OFFERED]
+        self._offered_before[over | unseen] = offered[over | unseen]
+        self._idle_ms[unseen], self._unseen_ms[unseen] = 0, facts.at_ms
+        ignored = going_on & (facts.idle > 0) & (offered > self._offered_before)
+        ignored &= facts.at_ms - self._unseen_ms >= _WORK_MS
         self._idle_ms[ignored] += elapsed_ms[ignored]
         begins = waits & (self._unanswered_ms < 0)
         began_ms = np.maximum(facts.last_answered_ms, facts.at_ms - facts.longest_wait_ms)
@@ -214,14 +219,13 @@ class Signals:
     def _no_answer(self, facts: Facts) -> tuple[BoolArray, IntArray]:
         plan = self._plan.no_answer
         rate = self._answers_per_s
-        chance_ms = SECOND_MS * _gaps(rate, self._plan.false_per_year) / rate
-        needed_ms = np.where(
-            np.isnan(rate), plan.most_ms, np.clip(chance_ms, plan.for_ms, plan.most_ms)
-        )
+        chance_ms = SECOND_MS * gaps(rate, self._plan.false_per_year) / rate
+        needed_ms = np.clip(np.nan_to_num(chance_ms, nan=plan.most_ms), plan.for_ms, plan.most_ms)
         unanswered = total(facts.lifetime, fx.UNANSWERED) - self._left_before + facts.waiting
         holds = (self._exposed_ms >= needed_ms) & (unanswered >= plan.min_unanswered)
         ignored = np.where(facts.is_single, 1, plan.min_ignored)
-        holds |= (self._idle_ms >= plan.idle_for_ms) & (unanswered >= ignored)
+        came = np.minimum(unanswered, facts.lifetime[:, fields.OFFERED] - self._offered_before)
+        holds |= (self._idle_ms >= plan.idle_for_ms) & (came >= ignored)
         return holds & (self._unanswered_ms >= 0), self._unanswered_ms
 
     # -- answered too late --------------------------------------------------------------------
@@ -272,10 +276,10 @@ class Signals:
         few = (decided > 0) & (within * _PER_MILLE <= decided * plan.within_per_mille)
         far = (waited_ms >= limit_ms * plan.hold_floor_times) | (few & (waited_ms >= limit_ms))
         within, decided, wait_ms, answered = course(facts.lifetime) - self._late_before
-        calls = answered + facts.waiting
+        limit_now_ms = (answered + facts.waiting) * facts.hold_limit_ms
         far_now = (self._late_since_ms >= 0) & (decided >= plan.min_stretch)
         far_now &= within * _PER_MILLE <= decided * plan.within_per_mille
-        far_now &= wait_ms + facts.waited_ms >= calls * facts.hold_limit_ms
+        far_now &= wait_ms + facts.waited_ms >= limit_now_ms * plan.hold_floor_times
         onset_ms = np.where(facts.staffed >= 0, self._overrun_ms(), self._late_since_ms)
         return limited & far | far_now & (facts.hold_limit_ms >= 0), onset_ms
 
@@ -314,7 +318,7 @@ class Signals:
         # Without a sign of life from the source, silence may as well be ours.
         holds = facts.is_beating & (gap_ms >= plan.for_ms)
         holds &= self._expected >= plan.min_expected
-        holds &= surprise >= _gaps(np.maximum(rate, 1e-9), self._plan.false_per_year)
+        holds &= surprise >= gaps(np.maximum(rate, 1e-9), self._plan.false_per_year)
         return holds & (rate > 0), facts.last_offered_ms
 
     # -- agents -------------------------------------------------------------------------------
@@ -325,15 +329,13 @@ class Signals:
         holds = known & (self._most >= plan.min_agents)
         holds &= facts.staffed * _PER_MILLE <= self._most * plan.per_mille
         # While they are gone, those who were there are not forgotten.
-        renewed = (
-            known
-            & ~holds
-            & ((facts.staffed >= self._most) | (facts.at_ms - self._most_ms > plan.within_ms))
-        )
+        is_old = facts.at_ms - self._most_ms > plan.within_ms
+        renewed = known & ~holds & (is_old | (facts.staffed >= self._most))
         self._most[renewed] = facts.staffed[renewed]
         self._most_ms[renewed] = facts.at_ms
         short = known & (facts.staffed * _PER_MILLE < self._work * plan.work_per_mille)
         short &= (facts.longest_wait_ms >= plan.wait_ms) & (facts.idle == 0)
+        short &= facts.at_ms - self._unseen_ms >= _WORK_MS
         onset_ms = np.where(short, self._overrun_ms(), facts.at_ms)
         return (holds | short) & facts.is_open, onset_ms
 
@@ -345,13 +347,12 @@ class Signals:
     def _mark_work(self, facts: Facts, judged: BoolArray, elapsed_ms: IntArray) -> None:
         """Follow how many agents are at work, and whether any is free."""
         known = judged & (facts.staffed >= 0)
-        self._free_ms[known & (facts.idle > 0)] = facts.at_ms
+        self._free_ms[known & (facts.idle > 0) | ~facts.is_open] = facts.at_ms
         calm = known & (facts.longest_wait_ms < _NO_QUEUE_MS)
         self._calm_ms[calm] = facts.at_ms
         engaged = (facts.staffed - facts.idle).astype(np.float64)
         work = np.where(np.isnan(self._work), engaged, self._work)
-        part = -np.expm1(-elapsed_ms / _WORK_MS)
-        self._work[calm] = (work + (engaged - work) * part)[calm]
+        self._work[calm] = (work - (engaged - work) * np.expm1(-elapsed_ms / _WORK_MS))[calm]
 
     # -- evidence -----------------------------------------------------------------------------
 
@@ -396,11 +397,4 @@ class Signals:
             "agents": int(facts.staffed[row]),
             "agents_before": int(self._most[row]),
             "at_work_before": round(float(np.nan_to_num(self._work[row]))),
-            "longest_wait_ms": int(facts.longest_wait_ms[row]),
         }
-
-
-def _gaps(rate: FloatArray, false_per_year: float) -> FloatArray:
-    """How surprising (-ln of the probability) a gap must be to occur that rarely."""
-    found: FloatArray = np.log(np.maximum(rate * _OPEN_S_A_YEAR / false_per_year, np.e))
-    return found

@@ -52,8 +52,6 @@ _NEEDED: Final = tuple(
         }
     )
 )
-# While nobody waits and nothing is wrong, it is enough to look this often.
-_CALM_EVERY_MS: Final = 5 * SECOND_MS
 _COLUMNS: Final = np.array(_NEEDED)
 _QUARTERS_AN_HOUR: Final = 4
 
@@ -136,7 +134,6 @@ class OutageWatch:
         self._expected: tuple[FloatArray, FloatArray] = self.expectation.per_second(
             0, self._last_hour_of(())
         )
-        self._is_calm = False
         # Calls of each of the last quarter-hours, and whether they were seen whole.
         self._quarters: deque[tuple[IntArray, BoolArray]] = deque(maxlen=_QUARTERS_AN_HOUR)
         self._quarter = -1
@@ -157,16 +154,12 @@ class OutageWatch:
         Returns:
             Alerts whose state has changed.
         """
-        if self._is_calm and at_ms % _CALM_EVERY_MS and not waiting.is_anybody_there:
-            return []
         facts = self.facts = self._gather(at_ms, ring, waiting, agents)
         self._learn(facts)
         self.book.update(facts)
         self._threaten(facts)
         self.notices.record()
         self.notices.look(facts, self.sight)
-        begun = bool((self.book.signals.since_ms >= 0).any())
-        self._is_calm = not (begun or self.book.open or self.book.suspected)
         return self.notices.changes(at_ms)
 
     def _threaten(self, facts: Facts) -> None:
