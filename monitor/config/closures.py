@@ -25,7 +25,6 @@ _WALL: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([01][0-9]|2[0-3]|24(?=:00$)):([0-5][0-9])", re.ASCII
 )
 _ALLOWED: Final = 'a date and time such as "2026-12-24 18:00" is needed'
-_LAST_HOUR: Final = 24
 
 
 def _wall(value: object) -> datetime:

@@ -96,20 +96,29 @@ class _Open:
     duplicate: bool = False
 
 
-def read(text: str) -> Document:
+# What a configuration that is empty is told to hold.
+NEEDED: Final = "a mapping with the key organization is needed"
+
+
+def read(text: str, needed: str = NEEDED) -> Document:
     """The one document in `text`.
+
+    Args:
+        text: YAML.
+        needed: What an empty one is told to hold.
 
     Raises:
         DocumentError: It cannot be parsed, has no document or several, or is too large.
     """
-    return _Reader(text).read()
+    return _Reader(text, needed).read()
 
 
 class _Reader:
     """Builds the data from the parser's events."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, needed: str) -> None:
         self._text = text
+        self._needed = needed
         self._document = Document()
         self._open: list[_Open] = []
         self._nodes = 0
@@ -128,7 +137,7 @@ class _Reader:
             elif isinstance(event, yaml.CollectionEndEvent):
                 self._close(line)
         if self._documents == 0:
-            raise DocumentError(1, "is empty, a mapping with the key organization is needed")
+            raise DocumentError(1, f"is empty, {self._needed}")
         return self._document
 
     def _node(self, event: yaml.NodeEvent, line: int) -> None:

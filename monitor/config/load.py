@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from monitor.config.consistency import contradictions
 from monitor.config.default_rules import with_default_rules
-from monitor.config.document import Document, DocumentError, read
+from monitor.config.document import NEEDED, Document, DocumentError, read
 from monitor.config.faults import ConfigError, Fault, KeyPath, key_path
 from monitor.config.files import file_faults
 from monitor.config.findings import findings_in
@@ -59,7 +59,7 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: It cannot be read or is faulty; `faults` has every fault.
     """
-    document = _document(path)
+    document = document_in(path)
     if not isinstance(document.data, dict):
         raise ConfigError.of_file(
             path,
@@ -86,13 +86,17 @@ def load(path: Path) -> Config:
 def line_of(path: Path, where: KeyPath) -> int:
     """Line of a key in a configuration file, from 1; 1 when the file cannot be read any more."""
     try:
-        return _document(path).line(where)
+        return document_in(path).line(where)
     except ConfigError:
         return 1
 
 
-def _document(path: Path) -> Document:
-    """What the file says, as YAML.
+def document_in(path: Path, needed: str = NEEDED) -> Document:
+    """What a file says, as YAML.
+
+    Args:
+        path: The file.
+        needed: What an empty one is told to hold.
 
     Raises:
         ConfigError: It cannot be read or parsed.
@@ -111,7 +115,7 @@ def _document(path: Path) -> Document:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError.of_file(path, "is no UTF-8 text, save it as UTF-8", line) from error
     try:
-        return read(text)
+        return read(text, needed)
     except DocumentError as error:
         raise ConfigError.of_file(path, error.message, error.line) from error
 

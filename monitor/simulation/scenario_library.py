@@ -13,17 +13,16 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from monitor.config.document import Document, DocumentError, read
+from monitor.config.document import Document
 from monitor.config.faults import ConfigError, Fault, key_path
 from monitor.config.findings import findings_in
-from monitor.config.secrets_file import read_regular
+from monitor.config.load import document_in
 from monitor.config.section import Finding
 from monitor.config.wording import choice, told
 from monitor.simulation.scenario_model import ScenarioFile
 from monitor.simulation.scenario_references import contradictions
 
 _SHIPPED: Final = Path(__file__).parent / "scenarios"
-_MAX_BYTES: Final = 1_000_000
 _NEEDED: Final = "a mapping with the keys of a scenario is needed"
 # What a scenario that is `like` another says itself.
 _OWN: Final = frozenset(("name", "title", "like", "happenings"))
@@ -56,7 +55,7 @@ def load_scenario(path: Path) -> ScenarioFile:
     Raises:
         ConfigError: It cannot be read or is faulty; `faults` has every fault.
     """
-    document = _document(path)
+    document = document_in(path, _NEEDED)
     if not isinstance(document.data, dict):
         raise ConfigError.of_file(path, f"is {told(document.data)}, {_NEEDED}", document.line(()))
     findings: list[Finding] = []
@@ -85,38 +84,12 @@ def _with_likeness(data: dict[str, Any], findings: list[Finding]) -> dict[str, A
     if base is None:
         findings.append((("like",), choice(like, shipped())))
         return data
-    model = _document(base).data
+    model = document_in(base, _NEEDED).data
     assert isinstance(model, dict)
     if "like" in model:
         findings.append((("like",), f"is {like}, which is like {model['like']} itself: name that"))
         return data
     return {**{key: value for key, value in model.items() if key not in _OWN}, **data}
-
-
-def _document(path: Path) -> Document:
-    """What the file says, as YAML.
-
-    Raises:
-        ConfigError: It cannot be read or parsed.
-    """
-    try:
-        content, _ = read_regular(path, _MAX_BYTES)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise ConfigError.of_file(
-            path,
-            f"cannot be read ({reason}), a readable file of at most {_MAX_BYTES} bytes is needed",
-        ) from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError.of_file(path, "is no UTF-8 text, save it as UTF-8", line) from error
-    try:
-        return read(text)
-    except DocumentError as error:
-        message = f"is empty, {_NEEDED}" if error.message.startswith("is empty") else error.message
-        raise ConfigError.of_file(path, message, error.line) from error
 
 
 def _faults(path: Path, document: Document, findings: list[Finding]) -> Iterator[Fault]:

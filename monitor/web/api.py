@@ -27,6 +27,7 @@ from monitor.web.records import (
     verdict_record,
     window_record,
 )
+from monitor.web.refusal import error_text, wrong
 
 _Item = TypeVar("_Item")
 _ENCODER: Final = msgspec.json.Encoder()
@@ -93,7 +94,7 @@ class Api:
         states = request.query.getall("state", list(AlertState))
         for state in states:
             if state not in list(AlertState):
-                raise _wrong(f"state: {state!r} is none of {', '.join(AlertState)}")
+                raise wrong(f"state: {state!r} is none of {', '.join(AlertState)}")
         order = (AlertState.FIRING, AlertState.PENDING, AlertState.RESOLVED)
         alerts = sorted(
             (alert for alert in snapshot.alerts if alert.state in states),
@@ -115,7 +116,7 @@ class Api:
         snapshot = self._board.snapshot
         if snapshot is None:
             raise web.HTTPServiceUnavailable(
-                text=_error("no figures yet: the daemon is starting"),
+                text=error_text("no figures yet: the daemon is starting"),
                 content_type="application/json",
                 headers={"Retry-After": "1"},
             )
@@ -147,17 +148,17 @@ def _windows(request: web.Request, snapshot: Snapshot) -> list[int]:
     wanted = dict.fromkeys(request.query.getall("window", labels))
     for label in wanted:
         if label not in labels:
-            raise _wrong(f"window: {label!r} is none of {', '.join(labels)}")
+            raise wrong(f"window: {label!r} is none of {', '.join(labels)}")
     return [labels.index(label) for label in wanted]
 
 
 def _check_filters(request: web.Request, allowed: Sequence[str]) -> None:
     if len(request.query) > _MAX_FILTERS:
-        raise _wrong(f"at most {_MAX_FILTERS} filters")
+        raise wrong(f"at most {_MAX_FILTERS} filters")
     for name in request.query:
         if name not in allowed:
             filters = ", ".join(allowed) if allowed else "no filter"
-            raise _wrong(f"{name!r} is no filter here; allowed: {filters}")
+            raise wrong(f"{name!r} is no filter here; allowed: {filters}")
 
 
 async def _each(items: Sequence[_Item]) -> AsyncIterator[_Item]:
@@ -191,11 +192,3 @@ async def _send(
         if request.transport is not None:
             request.transport.abort()
     return response
-
-
-def _wrong(text: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=_error(text), content_type="application/json")
-
-
-def _error(text: str) -> str:
-    return _ENCODER.encode({"error": text}).decode()

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from monitor.core.live_calls import LiveCall
 from monitor.formats.pseudonyms import Pseudonyms
+from monitor.web.refusal import check_given_once, error_text, wrong
 
 CallsOf = Callable[[str, int], Sequence[LiveCall] | None]
 """The calls that wait in a scope, longest first, up to a limit; None for an unknown scope."""
@@ -48,20 +49,18 @@ class CallsPage:
 
     async def _answer(self, request: web.Request) -> web.Response:
         """Filters: `scope` (required), `state` (only `waiting` is known), `limit`."""
-        for name in request.query:
-            if name not in _FILTERS or len(request.query.getall(name)) > 1:
-                raise _wrong(f"{name!r}: allowed is one each of {', '.join(_FILTERS)}")
+        check_given_once(request, _FILTERS)
         scope = request.query.get("scope")
         if scope is None:
-            raise _wrong("scope is missing, queue/KEY or site/NAME is needed")
+            raise wrong("scope is missing, queue/KEY or site/NAME is needed")
         if request.query.get("state", "waiting") != "waiting":
-            raise _wrong("state: only waiting is known")
+            raise wrong("state: only waiting is known")
         limit = _limit(request.query.get("limit", str(_LIMIT)))
         # One more than is shown tells whether that is all.
         calls = self._calls_of(scope, limit + 1)
         if calls is None:
             raise web.HTTPNotFound(
-                text=_error(f"scope: {scope!r} is no queue and no site"),
+                text=error_text(f"scope: {scope!r} is no queue and no site"),
                 content_type="application/json",
             )
         at_ms = self._now_ms()
@@ -87,13 +86,5 @@ class CallsPage:
 def _limit(text: str) -> int:
     limit = int(text) if re.fullmatch(r"[0-9]{1,3}", text) else 0
     if not 1 <= limit <= LIMIT_MAX:
-        raise _wrong(f"limit: {text!r} is no number of 1 to {LIMIT_MAX}")
+        raise wrong(f"limit: {text!r} is no number of 1 to {LIMIT_MAX}")
     return limit
-
-
-def _wrong(text: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=_error(text), content_type="application/json")
-
-
-def _error(text: str) -> str:
-    return _ENCODER.encode({"error": text}).decode()

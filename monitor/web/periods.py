@@ -16,6 +16,7 @@ from monitor.core.fields import FIELDS, HOLD_BIN
 from monitor.core.periods import Amendment, PeriodFigures, PeriodKind
 from monitor.formats.instants import instant_ms
 from monitor.web.records import Record, measure_record
+from monitor.web.refusal import check_given_once, error_text, wrong
 
 PeriodOf = Callable[[str, PeriodKind, int | None], Awaitable[PeriodFigures | None]]
 """A period of a scope that an instant (now when None) lies in; None for an unknown scope."""
@@ -43,30 +44,28 @@ class PeriodsPage:
 
     async def _answer(self, request: web.Request) -> web.Response:
         """Filters: `scope` (required), `period` (day, month, quarter) and `at` (RFC 3339)."""
-        for name in request.query:
-            if name not in _FILTERS or len(request.query.getall(name)) > 1:
-                raise _wrong(f"{name!r}: allowed is one each of {', '.join(_FILTERS)}")
+        check_given_once(request, _FILTERS)
         scope = request.query.get("scope")
         if scope is None:
-            raise _wrong("scope is missing, such as contract/H0001")
+            raise wrong("scope is missing, such as contract/H0001")
         kind = request.query.get("period", PeriodKind.DAY)
         if kind not in list(PeriodKind):
-            raise _wrong(f"period: {kind!r} is none of {', '.join(PeriodKind)}")
+            raise wrong(f"period: {kind!r} is none of {', '.join(PeriodKind)}")
         text = request.query.get("at")
         at_ms = None if text is None else instant_ms(text)
         if text is not None and at_ms is None:
-            raise _wrong(f"at: {text!r} is no instant, such as 2026-03-01T00:00:00-05:00")
+            raise wrong(f"at: {text!r} is no instant, such as 2026-03-01T00:00:00-05:00")
         try:
             figures = await self._period_of(scope, PeriodKind(kind), at_ms)
         except OSError as fault:
             raise web.HTTPServiceUnavailable(
-                text=_error(str(fault)),
+                text=error_text(str(fault)),
                 content_type="application/json",
                 headers={"Retry-After": "5"},
             ) from fault
         if figures is None:
             raise web.HTTPNotFound(
-                text=_error(f"scope: there is no {scope!r}"), content_type="application/json"
+                text=error_text(f"scope: there is no {scope!r}"), content_type="application/json"
             )
         body = _ENCODER.encode(period_record(figures))
         return web.Response(body=body, content_type="application/json")
@@ -111,11 +110,3 @@ def _amendment_record(amendment: Amendment) -> Record:
 def _named(counts: list[int]) -> dict[str, int]:
     named = dict(zip(FIELDS, counts, strict=True))
     return {name: named[name] for name in _SHOWN}
-
-
-def _wrong(text: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=_error(text), content_type="application/json")
-
-
-def _error(text: str) -> str:
-    return _ENCODER.encode({"error": text}).decode()

@@ -97,7 +97,6 @@ class OutageWatch:
         self, plan: Plan, continuity: ContinuityPlan, table: ScopeTable, judge: Judge
     ) -> None:
         self._table = table
-        self._continuity = continuity
         scopes = table.scopes[: table.upper]
         names = self.names = tuple(scope.name for scope in scopes)
         row_of = {name: row for row, name in enumerate(names)}
@@ -165,6 +164,8 @@ class OutageWatch:
     def _threaten(self, facts: Facts) -> None:
         """Say of every open outage how likely its deadline is missed."""
         book = self.book
+        if not (book.open or self.threat.minutes):
+            return
         past_ms = tuple(
             one.restored_ms - one.onset_ms for one in book.closed if one.restored_ms > one.onset_ms
         )
