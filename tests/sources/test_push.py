@@ -176,16 +176,16 @@ async def test_a_body_of_the_largest_size_is_taken_and_one_byte_more_is_not() ->
 @pytest.mark.parametrize(
     ("body", "coding", "status"),
     [
-        (b"{}", "gzip", 400),
-        (b"", "gzip", 400),
-        (gzip.compress(b"{}")[:-1], "gzip", 400),
-        (gzip.compress(b"{}") + b"more", "gzip", 400),
-        (gzip.compress(b"") * 100, "gzip", 400),
-        (zlib.compress(b"{}"), "gzip", 400),
-        (zlib.compress(b"{}"), "deflate", 415),
-        (gzip.compress(b"{}"), "gzip, gzip", 415),
-        (b"{}", "br", 415),
-        (b"{}", "zstd", 415),
+        pytest.param(b"{}", "gzip", 400, id="plain said to be gzip"),
+        pytest.param(b"", "gzip", 400, id="nothing"),
+        pytest.param(gzip.compress(b"{}")[:-1], "gzip", 400, id="cut short"),
+        pytest.param(gzip.compress(b"{}") + b"more", "gzip", 400, id="more after the end"),
+        pytest.param(gzip.compress(b"") * 100, "gzip", 400, id="many members"),
+        pytest.param(zlib.compress(b"{}"), "gzip", 400, id="deflate said to be gzip"),
+        pytest.param(zlib.compress(b"{}"), "deflate", 415, id="deflate"),
+        pytest.param(gzip.compress(b"{}"), "gzip, gzip", 415, id="gzip twice"),
+        pytest.param(b"{}", "br", 415, id="br"),
+        pytest.param(b"{}", "zstd", 415, id="zstd"),
     ],
 )
 async def test_what_cannot_be_unpacked_is_refused_and_counted(
