@@ -132,6 +132,7 @@ def _restored(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
         raise CheckpointError("the checkpoint was written by another version of the program")
     engine = Engine(plan)
     mapping = _row_mapping(engine, state.rows)
+    engine.refresh()
     rows = engine.ring.lifetime.shape[0]
     old_shape = (len(state.rows), FIELD_COUNT)
     engine.ring.restore(

@@ -28,7 +28,7 @@ from monitor.core.lifecycle import KIND_OF_TYPE, STARTED
 from monitor.core.outages import watch_view
 from monitor.core.outages.inputs import Input
 from monitor.core.outages.outage import Happening
-from monitor.core.outages.watch import DETECTION_WINDOWS_MS, OutageWatch
+from monitor.core.outages.watch import OutageWatch, detection_windows
 from monitor.core.plan import HOUR_MS, SECOND_MS, Plan
 from monitor.core.register import SourceCalls
 from monitor.core.ring import WindowRing
@@ -68,9 +68,12 @@ class Engine:
         self.table = ScopeTable(plan)
         self.intervals = IntervalBook(self.table, plan.short_abandon_ms)
         is_watched = plan.continuity is not None and bool(plan.contracts)
-        hidden = DETECTION_WINDOWS_MS if is_watched else ()
-        windows_ms = (*plan.windows_ms, *(one for one in hidden if one not in plan.windows_ms))
-        self.ring = WindowRing(windows_ms, self.table.direct_count, self.intervals.arrive)
+        self.ring = WindowRing(
+            plan.windows_ms,
+            self.table.direct_count,
+            self.intervals.arrive,
+            detection_windows(self.table) if is_watched else None,
+        )
         self.waiting = WaitingRoom(self.table.direct_count)
         self.discards: Counter[str] = Counter()
         self.tracker = CallTracker(
@@ -183,7 +186,7 @@ class Engine:
             Alerts whose state has changed.
         """
         assert now_ms % SECOND_MS == 0
-        self._refresh()
+        self.refresh()
         self.tracker.expire(now_ms)
         changed = self.ring.advance(now_ms // SECOND_MS) or not self._is_judged
         self.intervals.tick(now_ms)
@@ -237,6 +240,15 @@ class Engine:
             self._grow()
         return row
 
+    def refresh(self) -> None:
+        """Have rows that were added judged and bundled, before they are read the first time."""
+        if self._is_stale:
+            self._is_stale = False
+            self.judge.refresh()
+            self.alert_book.refresh()
+            if self.ring.bundled is not None:
+                self.ring.bundled.follow(self.table.hierarchy())
+
     def happenings(self) -> list[Happening]:
         """What has happened to outages since the last call."""
         return [] if self.watch is None else self.watch.notices.take()
@@ -266,7 +278,7 @@ class Engine:
         give way in between. The generator returns the `Snapshot`.
         """
         at_ms = self.ring.closed_s * SECOND_MS
-        self._refresh()
+        self.refresh()
         # Totals never go down, although a `late` that is disproved is taken back: a counter that
         # goes down reads as a restart in Prometheus; one that waits until it is overtaken is right
         # again as soon as that many more calls were late.
@@ -345,13 +357,6 @@ class Engine:
             self.shown_lifetime = np.pad(self.shown_lifetime, ((0, 2 * rows - room), (0, 0)))
         self.waiting.grow(rows)
         self._is_stale = True
-
-    def _refresh(self) -> None:
-        """Have rows that were added judged, before they are read for the first time."""
-        if self._is_stale:
-            self._is_stale = False
-            self.judge.refresh()
-            self.alert_book.refresh()
 
     def _without_queue(
         self, kind: int, event: Event, calls: SourceCalls, at_ms: int, now_ms: int

@@ -13,6 +13,8 @@ kept by the second for an hour and then by the minute. Windows up to one hour fo
 longer ones by the minute (between whole minutes they cover up to 59 s more than W). A dense array
 of one hour of seconds for 1,000 queues would take 1 GB; blocks take what happened.
 
+Windows that nobody reads by the queue are kept by the bundle of queues (`bundles.py`).
+
 Everything is an integer that is added and subtracted, so the order of arrival is of no account: an
 event that comes late, or ahead of its time, goes to its own second, and one that is taken back is
 subtracted there. The sums equal a recount always.
@@ -20,6 +22,7 @@ subtracted there. The sums equal a recount always.
 Pure: no I/O, no clock.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +31,7 @@ import numpy as np
 
 from monitor.core import block as blocks
 from monitor.core.block import Block, OpenSecond
+from monitor.core.bundles import BundledWindows
 from monitor.core.fields import FIELD_COUNT
 from monitor.core.plan import HOUR_MS, SECOND_MS
 from monitor.core.snapshot import IntArray
@@ -63,8 +67,10 @@ class WindowRing:
         rows: Direct rows at the start; `grow` adds more.
         closing: Told of all additions as they are closed: a block, and a second (epoch s) of the
             quarter of an hour in which all of it happened.
+        bundled: Windows to keep by the bundle, which hold nothing yet; None for no such windows.
 
     Attributes:
+        bundled: As given.
         opened: Additions since the last tick, by second (epoch s): to seconds that are open, that
             lie ahead, or that were closed before.
         sums: Shape (windows, rows, fields), int64: counts over [closed_s - W, closed_s).
@@ -78,10 +84,15 @@ class WindowRing:
         windows_ms: tuple[int, ...],
         rows: int,
         closing: Callable[[int, Block], None] = lambda _second, _block: None,
+        bundled: BundledWindows | None = None,
     ) -> None:
         self.windows_s = tuple(window // SECOND_MS for window in windows_ms)
+        self.bundled = bundled
+        # Those by the bundle come after those by the row.
+        self._lengths_s = (*self.windows_s, *(() if bundled is None else bundled.windows_s))
+        self._short_s = sorted({length for length in self._lengths_s if length <= _HOUR_S})
         self._closing = closing
-        longest = max(self.windows_s)
+        longest = max(self._lengths_s)
         self._minute_span = longest if longest > _HOUR_S else 0
         self._second_span = _HOUR_S if self._minute_span else longest
         self.opened: dict[int, OpenSecond] = {}
@@ -119,31 +130,35 @@ class WindowRing:
         changed |= self._expire_minutes(from_s, to_s)
         self.closed_s = to_s
         due = sorted(second for second in self.opened if second < to_s)
-        amendments: dict[int, OpenSecond] = {}
-        recent_s = to_s - min(self.windows_s)
+        amendments: dict[tuple[int, int], OpenSecond] = {}
+        newest_s: dict[tuple[int, int], int] = {}
+        recent_s = to_s - min(max(self._lengths_s), _HOUR_S)
         for second in due:
             opened = self.opened.pop(second)
             if second >= from_s:
                 self._close(second, opened)
             elif second >= recent_s:
-                quarter_s = second // _QUARTER_S * _QUARTER_S
-                amendments.setdefault(quarter_s, OpenSecond()).extend(opened)
+                # Those of one quarter of an hour that the same windows cover are counted as one.
+                age = bisect_left(self._short_s, to_s - second)
+                key = (second // _QUARTER_S * _QUARTER_S, age)
+                amendments.setdefault(key, OpenSecond()).extend(opened)
+                newest_s[key] = second
                 self._amend(second, opened)
             else:
                 block = blocks.close(opened, self.lifetime.size)
                 self._closing(second, block)
                 self._count(second, block)
                 self._amend(second, opened)
-        for quarter_s, opened in amendments.items():
+        for key, opened in amendments.items():
             block = blocks.close(opened, self.lifetime.size)
-            self._closing(quarter_s, block)
-            self._count(to_s - 1, block)
+            self._closing(key[0], block)
+            self._count(newest_s[key], block)
         return changed or bool(due)
 
     def next_change_s(self) -> int | None:
         """The first second at whose tick a sum changes if nothing more arrives; None for never."""
         candidates = [second + 1 for second in self.opened]
-        for window in self.windows_s:
+        for window in self._lengths_s:
             if window <= _HOUR_S:
                 held = (*self._seconds, *self._amended)
                 leaving = [second + window + 1 for second in held]
@@ -184,11 +199,17 @@ class WindowRing:
             if window in state.windows_s:
                 self.sums[index] = state.sums[state.windows_s.index(window)]
             else:
-                self._sum_up(index, window)
+                self._sum_up(window, self.sums[index])
+        if self.bundled is not None:
+            self.bundled.set_to(None, self.lifetime)
+            for index, window in enumerate(self.bundled.windows_s):
+                direct = np.zeros_like(self.lifetime)
+                self._sum_up(window, direct)
+                self.bundled.set_to(index, direct)
 
-    def _sum_up(self, index: int, window: int) -> None:
-        """Sum a window from what is held."""
-        sums = self.sums[index].reshape(-1)
+    def _sum_up(self, window: int, found: IntArray) -> None:
+        """Add up a window from what is held. `found`: shape (rows, fields), zero."""
+        sums = found.reshape(-1)
         size = self.lifetime.size
         start = self.closed_s - window
         if window > _HOUR_S:
@@ -214,8 +235,10 @@ class WindowRing:
     def _count(self, second: int, block: Block) -> None:
         """Add a block to the lifetime and to every window that covers its second."""
         blocks.add(self.lifetime.reshape(-1), block)
+        if self.bundled is not None:
+            self.bundled.add_for_good(block)
         covered = False
-        for index, window in enumerate(self.windows_s):
+        for index, window in enumerate(self._lengths_s):
             start = self.closed_s - window
             if window <= _HOUR_S:
                 covers = second >= start
@@ -223,8 +246,22 @@ class WindowRing:
                 covers = second // _MINUTE_S >= start // _MINUTE_S
             if covers:
                 covered = True
-                blocks.add(self.sums[index].reshape(-1), block)
+                self._add(index, block)
         self.beyond += not covered
+
+    def _add(self, index: int, block: Block) -> None:
+        if index < len(self.windows_s):
+            blocks.add(self.sums[index].reshape(-1), block)
+        else:
+            assert self.bundled is not None
+            self.bundled.add(index - len(self.windows_s), block)
+
+    def _subtract(self, index: int, block: Block) -> None:
+        if index < len(self.windows_s):
+            blocks.subtract(self.sums[index].reshape(-1), block)
+        else:
+            assert self.bundled is not None
+            self.bundled.subtract(index - len(self.windows_s), block)
 
     def _amend(self, second: int, opened: OpenSecond) -> None:
         """Keep an addition to a closed second with it."""
@@ -251,29 +288,24 @@ class WindowRing:
 
     def _expire_seconds(self, from_s: int, to_s: int) -> bool:
         changed = False
-        for index, window in enumerate(self.windows_s):
+        for index, window in enumerate(self._lengths_s):
             if window > _HOUR_S:
                 continue
-            sums = self.sums[index].reshape(-1)
-            for second in _keys_between(self._seconds, from_s - window, to_s - window):
-                self._settle(second)
-                blocks.subtract(sums, self._seconds[second])
-                changed = True
-            for second in _keys_between(self._amended, from_s - window, to_s - window):
-                self._settle(second)
-                blocks.subtract(sums, self._seconds[second])
-                changed = True
+            for held in (self._seconds, self._amended):
+                for second in _keys_between(held, from_s - window, to_s - window):
+                    self._settle(second)
+                    self._subtract(index, self._seconds[second])
+                    changed = True
         return changed
 
     def _expire_minutes(self, from_s: int, to_s: int) -> bool:
         changed = False
-        for index, window in enumerate(self.windows_s):
+        for index, window in enumerate(self._lengths_s):
             if window <= _HOUR_S:
                 continue
-            sums = self.sums[index].reshape(-1)
             first, last = (from_s - window) // _MINUTE_S, (to_s - window) // _MINUTE_S
             for minute in _keys_between(self._minutes, first, last):
-                blocks.subtract(sums, self._minutes[minute])
+                self._subtract(index, self._minutes[minute])
                 changed = True
         gone = (to_s - self._minute_span) // _MINUTE_S
         if self._minute_span and (from_s - self._minute_span) // _MINUTE_S < gone:

@@ -79,7 +79,7 @@ def sum_anew(ring: WindowRing) -> None:
     """Sum all windows from the buckets."""
     for index, window in enumerate(ring.windows_s):
         ring.sums[index] = 0
-        ring._sum_up(index, window)
+        ring._sum_up(window, ring.sums[index])
 
 
 def warmed(queues: int, history_s: int) -> Engine:

@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.core import fields
+from monitor.core.bundles import BundledWindows, Bundles
 from monitor.core.fields import FIELD_COUNT
 from monitor.core.outages.book import OutageBook, Watched
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.expectation import QUARTER_MS, Expectation
-from monitor.core.outages.facts import CUT_OFF, DECIDED, UNANSWERED, BoolArray, Facts
+from monitor.core.outages.facts import BoolArray, Facts
 from monitor.core.outages.hours import OpeningHours
 from monitor.core.outages.inputs import Declared, Input, LinkChanged, Noted, RestoredByHand
 from monitor.core.outages.notices import Notices
@@ -28,7 +29,7 @@ from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import Sight
 from monitor.core.outages.staff import AgentsBySource, Staff
 from monitor.core.outages.threat import ThreatKeeper
-from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS, Plan
+from monitor.core.plan import Plan
 from monitor.core.ring import WindowRing
 from monitor.core.scopes import ScopeTable
 from monitor.core.snapshot import Alert, FloatArray, IntArray
@@ -36,24 +37,14 @@ from monitor.core.standards import Measure
 from monitor.core.verdict import Judge
 from monitor.core.waiting import WaitingRoom
 
-# Windows that the signals look at, ms. The engine has its ring keep them beside the plan's own.
-DETECTION_WINDOWS_MS: Final = (SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS)
-_NEEDED: Final = tuple(
-    sorted(
-        {
-            *DECIDED,
-            *UNANSWERED,
-            *CUT_OFF,
-            fields.OFFERED,
-            fields.ANSWERED,
-            fields.ANSWERED_UNMEASURED,
-            fields.ENDED,
-            fields.WAIT_MS_SUM,
-        }
-    )
-)
-_COLUMNS: Final = np.array(_NEEDED)
+# Windows that the signals look at: a second, one minute, five, fifteen, an hour.
+_WINDOWS_S: Final = (1, 60, 300, 900, 3_600)
 _QUARTERS_AN_HOUR: Final = 4
+
+
+def detection_windows(table: ScopeTable) -> BundledWindows:
+    """The windows that a watch of the table's scopes wants of the ring."""
+    return BundledWindows(_WINDOWS_S, Bundles(table.hierarchy()))
 
 
 @dataclass(slots=True)
@@ -146,7 +137,7 @@ class OutageWatch:
 
         Args:
             at_ms: A whole second, later than the last one; the ring stands there.
-            ring: Has the `DETECTION_WINDOWS_MS`.
+            ring: Keeps the `detection_windows`.
             waiting: Who waits.
             agents: Agents by source and state.
 
@@ -244,7 +235,8 @@ class OutageWatch:
     def _gather(
         self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: AgentsBySource
     ) -> Facts:
-        second, minute, five, quarter, hour, lifetime = self._rolled(ring)
+        assert ring.bundled is not None
+        (second, minute, five, quarter, hour), lifetime = ring.bundled.upper()
         self._follow(at_ms, lifetime)
         counts, waited_ms, longest_ms = waiting.figures(at_ms)
         rows = self._table.upper
@@ -275,19 +267,6 @@ class OutageWatch:
             is_open=self.hours.opened(at_ms),
             hold_limit_ms=self._limits,
         )
-
-    def _rolled(self, ring: WindowRing) -> IntArray:
-        """Counts of the watched rows; only the fields that are looked at are filled.
-
-        Shape (detection windows and then the lifetime, rows, fields), int64.
-        """
-        windows = [ring.windows_s.index(one // SECOND_MS) for one in DETECTION_WINDOWS_MS]
-        direct = (*(ring.sums[window] for window in windows), ring.lifetime)
-        needed = np.stack([np.take(counts, _COLUMNS, axis=1) for counts in direct])
-        rows = self._table.upper
-        found = np.zeros((len(direct), rows, FIELD_COUNT), dtype=np.int64)
-        found[:, :, _COLUMNS] = self._table.roll_up(needed)[:, :rows]
-        return found
 
     def _follow(self, at_ms: int, lifetime: IntArray) -> None:
         """Note of which rows a call was answered, or entered a queue, since the last second."""
