@@ -70,8 +70,11 @@ def close(opened: OpenSecond, size: int) -> Block:
 
 def merge(blocks: Iterable[Block], size: int) -> Block:
     """The sum of several blocks, for arrays of `size` cells."""
+    parts = tuple(blocks)
+    if sum(cells.size + wide.size for cells, _, wide, _ in parts) * _SPARSE_SHARE < size:
+        return _merge_few(parts, size)
     dense = np.zeros(size, dtype=np.int64)
-    for block in blocks:
+    for block in parts:
         add(dense, block)
     return from_dense(dense)
 
@@ -96,6 +99,16 @@ def from_dense(dense: IntArray) -> Block:
     """The block of counts of shape (cells,)."""
     cells = np.flatnonzero(dense)
     return _narrow(cells, dense[cells], dense.size)
+
+
+def _merge_few(parts: tuple[Block, ...], size: int) -> Block:
+    touched = [cells for part in parts for cells in part[::2]]
+    added = [amounts for part in parts for amounts in part[1::2]]
+    cells, places = np.unique(np.concatenate(touched), return_inverse=True)
+    amounts = np.zeros(cells.size, dtype=np.int64)
+    np.add.at(amounts, places, np.concatenate(added, dtype=np.int64))
+    kept = amounts != 0
+    return _narrow(cells[kept].astype(np.int64), amounts[kept], size)
 
 
 def _from_few(opened: OpenSecond) -> Block:

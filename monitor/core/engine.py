@@ -38,7 +38,7 @@ from monitor.core.source_state import SourceState
 from monitor.core.tracker import CallTracker, Place
 from monitor.core.verdict import Judge, obscure
 from monitor.core.view import figures_steps
-from monitor.core.waiting import WaitingRoom
+from monitor.core.waiting import Waiters, WaitingRoom
 
 _DAY_MS: Final = 24 * HOUR_MS
 # Places of queues that are known are looked up in a cache; hostile names must not fill it.
@@ -96,6 +96,7 @@ class Engine:
         self._rows_seen = self.table.direct_count
         self._is_stale = False
         self._is_judged = False
+        self._waiters: Waiters | None = None  # as long as no event has come since the tick
         self.shown_lifetime: IntArray = np.zeros_like(self.ring.lifetime)
 
     # -- inputs -------------------------------------------------------------------------------
@@ -107,6 +108,7 @@ class Engine:
             batch: In order of receipt.
             now_ms: When they were received, not before the last tick.
         """
+        self._waiters = None
         tracker, discards, kind_of = self.tracker, self.discards, KIND_OF_TYPE.get
         places: Places = {}
         unconfigured = self.table.unconfigured
@@ -193,7 +195,8 @@ class Engine:
         self._is_judged = True
         told: list[Alert] = []
         if self.watch is not None:
-            told = self.watch.tick(now_ms, self.ring, self.waiting, self.agents.by_source())
+            waiters = self._waiters = self.waiting.waiters(self.table.hierarchy(), now_ms)
+            told = self.watch.tick(now_ms, self.ring, waiters, self.agents.by_source())
         if not self.plan.rules or not (changed or not self.alert_book.is_idle):
             return told
         counts = {
@@ -283,11 +286,14 @@ class Engine:
         # goes down reads as a restart in Prometheus; one that waits until it is overtaken is right
         # again as soon as that many more calls were late.
         self.shown_lifetime = np.maximum(self.shown_lifetime, self.ring.lifetime)
+        waiters = self._waiters
+        if waiters is None or waiters.at_ms != at_ms:
+            waiters = self.waiting.waiters(self.table.hierarchy(), at_ms)
         figures = yield from figures_steps(
             self.table,
             self.judge,
             self.ring,
-            self.waiting,
+            waiters,
             self.shown_lifetime,
             len(self.plan.windows_ms),
         )

@@ -21,7 +21,7 @@ from monitor.core.scopes import ScopeTable
 from monitor.core.snapshot import FloatArray, IntArray, Scope
 from monitor.core.standards import Measure
 from monitor.core.verdict import MEASURES, Judge
-from monitor.core.waiting import WaitingRoom
+from monitor.core.waiting import Waiters
 
 # Windows of scopes that are judged in one step.
 _AT_ONCE: Final = 8_192
@@ -46,7 +46,7 @@ def figures_steps(
     table: ScopeTable,
     judge: Judge,
     ring: WindowRing,
-    room: WaitingRoom,
+    waiters: Waiters,
     totals: IntArray,
     windows: int,
 ) -> Generator[None, None, Figures]:
@@ -59,17 +59,12 @@ def figures_steps(
         table: The scopes.
         judge: Knows them all.
         ring: The windows.
-        room: Who waits.
+        waiters: Who waits in all rows of the table.
         totals: Lifetime totals, shape (direct rows, fields), int64; may have spare rows.
         windows: How many of the ring's windows are shown, the first ones.
     """
     hierarchy, scopes = table.hierarchy(), tuple(table.scopes)
     sums = ring.sums[:windows]  # only a tick changes them, and growing makes new ones
-    at_ms = ring.closed_s * SECOND_MS
-    waiting_direct, waited_direct_ms, longest_direct_ms = room.figures(at_ms)
-    yield
-    waiters = hierarchy.roll_up(np.stack((waiting_direct, waited_direct_ms), axis=-1))
-    waiting, waited_ms = waiters[:, 0], waiters[:, 1]
     lifetime = hierarchy.roll_up(totals)
     shape = (windows, len(scopes))
     counts = np.empty((*shape, FIELD_COUNT), dtype=np.int64)
@@ -84,7 +79,7 @@ def figures_steps(
         counted = hierarchy.roll_up(sums[part], counts[part])
         hold = measures.average_hold(counted)
         average_hold_s[part] = measures.ratio(*hold) / SECOND_MS
-        floor = measures.hold_floor(counted, waiting, waited_ms)
+        floor = measures.hold_floor(counted, waiters.counts, waiters.waited_ms)
         hold_floor_s[part] = measures.ratio(*floor) / SECOND_MS
         service = judge.service_level(counted)
         service_level[part] = measures.ratio(*service)
@@ -102,8 +97,8 @@ def figures_steps(
         scopes=scopes,
         counts=counts,
         lifetime=lifetime,
-        waiting=waiting,
-        longest_wait_ms=hierarchy.highest(longest_direct_ms),
+        waiting=waiters.counts,
+        longest_wait_ms=waiters.longest_ms,
         average_hold_s=average_hold_s,
         hold_floor_s=hold_floor_s,
         service_level=service_level,

@@ -9,14 +9,33 @@ Pure: no I/O, no clock.
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from monitor.core.calls import UNKNOWN, Visit
+from monitor.core.hierarchy import Hierarchy
 from monitor.core.lifecycle import WAITING
 from monitor.core.snapshot import IntArray
 
 _CLEAN_FROM = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Waiters:
+    """Who waits in each row of a hierarchy at one instant.
+
+    Attributes:
+        at_ms: The instant.
+        counts: Calls in queue. Shape (rows,), int64.
+        waited_ms: How long all of them together have waited. Shape (rows,), int64, ms, >= 0.
+        longest_ms: How long the first of them has. Shape (rows,), int64, ms; -1 for nobody.
+    """
+
+    at_ms: int
+    counts: IntArray
+    waited_ms: IntArray
+    longest_ms: IntArray
 
 
 class WaitingRoom:
@@ -60,20 +79,20 @@ class WaitingRoom:
         """Calls in queue. Shape (direct rows,), int64."""
         return np.array(self._counts, dtype=np.int64)
 
-    def figures(self, at_ms: int) -> tuple[IntArray, IntArray, IntArray]:
-        """How many wait, how long all of them together have waited, and the longest.
+    def waiters(self, hierarchy: Hierarchy, at_ms: int) -> Waiters:
+        """Who waits in all rows.
 
         Args:
+            hierarchy: The rows.
             at_ms: Now.
-
-        Returns:
-            Three arrays of shape (direct rows,), int64: calls; ms, >= 0; ms, -1 for nobody.
         """
         counts = self.counts()
         waited_ms = counts * at_ms - np.array(self._queued_sums, dtype=np.int64)
         first_ms = np.array(self._first_ms, dtype=np.int64)
         longest_ms = np.where(counts > 0, np.maximum(at_ms - first_ms, 0), UNKNOWN)
-        return counts, np.maximum(waited_ms, 0), longest_ms
+        both = np.stack((counts, np.maximum(waited_ms, 0)), axis=-1)
+        rolled = hierarchy.roll_up(both)
+        return Waiters(at_ms, rolled[:, 0], rolled[:, 1], hierarchy.highest(longest_ms))
 
     def _join(self, row: int, visit: Visit) -> None:
         queued_ms = visit.queued_ms

@@ -155,18 +155,18 @@ def _story(call: _Call) -> list[dict[str, Any]]:
         {**in_queue, "type": types.CALL_QUEUED, "ts": queued_at},
     ]
     if call.fate < 0.12:
-        unanswered = types.CALL_ABANDONED
+        unanswered, reason = types.CALL_ABANDONED, "abandon"
     elif call.fate < 0.17:
-        unanswered = types.CALL_DEQUEUED
+        unanswered, reason = types.CALL_DEQUEUED, "overflow"
     elif call.fate < 0.18:
-        unanswered = types.CALL_DISCONNECTED
+        unanswered, reason = types.CALL_DISCONNECTED, "unknown"
     else:
         agent = {"agent": f"agent-{call.number % _AGENTS}"}
         story.append({**in_queue, **wait, **agent, "type": types.CALL_ANSWERED, "ts": ended_hold})
         last = types.CALL_COMPLETED if call.fate < 0.94 else types.CALL_TRANSFERRED
         end = {"type": last, "ts": round(ended_hold + call.talk_s, 3), "ended_by": "caller"}
         return [*story, {**in_queue, **agent, "talk_s": round(call.talk_s, 3), **end}]
-    return [*story, {**in_queue, **wait, "type": unanswered, "ts": ended_hold, "reason": "unknown"}]
+    return [*story, {**in_queue, **wait, "type": unanswered, "ts": ended_hold, "reason": reason}]
 
 
 def decoded(wire: list[dict[str, Any]]) -> list[Event]:

@@ -29,6 +29,9 @@ _PPM: Final = 1_000_000
 _HANDLE_MS: Final = 360_000.0
 _MINUTES_KEPT: Final = 14 * 24 * 60
 _SPANS_EVERY_MS: Final = 6 * HOUR_MS
+# Outages that are forecast for the first time in one second: where a hundred contracts fail at
+# once, the others wait for a few seconds, so that the tick holds nobody up.
+_FIRST_AT_ONCE: Final = 2
 
 Spans = tuple[tuple[int, int], ...]
 # (contract, from, to) -> when it has to be open.
@@ -66,6 +69,7 @@ class ThreatKeeper:
         self._open_spans = open_spans
         self.minutes: dict[str, list[Minute]] = {}
         self._spans: dict[str, tuple[int, Spans]] = {}
+        self._first: tuple[int, int] = (UNKNOWN, 0)  # a second, and first forecasts made in it
 
     def follow(
         self,
@@ -93,7 +97,7 @@ class ThreatKeeper:
             minutes = self.minutes.setdefault(outage.id, [])
             if len(minutes) < _MINUTES_KEPT:
                 minutes.append(_minute(outage, facts, rows))
-        if (facts.at_ms // SECOND_MS + turn) % 60 != 1 and outage.threat is not None:
+        if not self._is_due(outage, turn, facts.at_ms):
             return None
         found = forecast(self._course(outage, facts.at_ms, rows[0], expectation, past_ms))
         before = UNKNOWN if outage.threat is None else outage.threat.told_ppm
@@ -101,6 +105,18 @@ class ThreatKeeper:
         if outage.threat.told_ppm == before:
             return None
         return "forecast", _plain(outage.threat)
+
+    def _is_due(self, outage: Outage, turn: int, at_ms: int) -> bool:
+        """Whether to forecast now: once a minute, each outage in a second of its own."""
+        if outage.threat is not None:
+            return (at_ms // SECOND_MS + turn) % 60 == 1
+        second_ms, made = self._first
+        if second_ms != at_ms:
+            made = 0
+        if made >= _FIRST_AT_ONCE:
+            return False
+        self._first = (at_ms, made + 1)
+        return True
 
     def forget(self, outage: Outage) -> None:
         """Drop the minutes of an outage that is restored."""

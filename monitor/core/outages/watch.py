@@ -35,7 +35,7 @@ from monitor.core.scopes import ScopeTable
 from monitor.core.snapshot import Alert, FloatArray, IntArray
 from monitor.core.standards import Measure
 from monitor.core.verdict import Judge
-from monitor.core.waiting import WaitingRoom
+from monitor.core.waiting import Waiters
 
 # Windows that the signals look at: a second, one minute, five, fifteen, an hour.
 _WINDOWS_S: Final = (1, 60, 300, 900, 3_600)
@@ -131,20 +131,20 @@ class OutageWatch:
         self._quarter_whole: BoolArray = np.zeros(len(names), dtype=np.bool_)
 
     def tick(
-        self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: AgentsBySource
+        self, at_ms: int, ring: WindowRing, waiters: Waiters, agents: AgentsBySource
     ) -> list[Alert]:
         """Judge one second.
 
         Args:
             at_ms: A whole second, later than the last one; the ring stands there.
             ring: Keeps the `detection_windows`.
-            waiting: Who waits.
+            waiters: Who waits in all rows of the table.
             agents: Agents by source and state.
 
         Returns:
             Alerts whose state has changed.
         """
-        facts = self.facts = self._gather(at_ms, ring, waiting, agents)
+        facts = self.facts = self._gather(at_ms, ring, waiters, agents)
         self._learn(facts)
         self.book.update(facts)
         self._threaten(facts)
@@ -233,14 +233,12 @@ class OutageWatch:
         return tuple(copy(outage) for outage in shown)
 
     def _gather(
-        self, at_ms: int, ring: WindowRing, waiting: WaitingRoom, agents: AgentsBySource
+        self, at_ms: int, ring: WindowRing, waiters: Waiters, agents: AgentsBySource
     ) -> Facts:
         assert ring.bundled is not None
         (second, minute, five, quarter, hour), lifetime = ring.bundled.upper()
         self._follow(at_ms, lifetime)
-        counts, waited_ms, longest_ms = waiting.figures(at_ms)
         rows = self._table.upper
-        rolled = self._table.roll_up(np.stack((counts, waited_ms), axis=-1))[:rows]
         seen, beating = self.seen(at_ms)
         staffed, idle, single = self._staff.of_rows(agents)
         expected, spread = self._expected
@@ -252,9 +250,9 @@ class OutageWatch:
             hour=hour,
             lifetime=lifetime,
             burst=second[:, fields.ABANDONED],
-            waiting=rolled[:, 0],
-            waited_ms=rolled[:, 1],
-            longest_wait_ms=self._table.highest(longest_ms)[:rows],
+            waiting=waiters.counts[:rows],
+            waited_ms=waiters.waited_ms[:rows],
+            longest_wait_ms=waiters.longest_ms[:rows],
             last_answered_ms=self._answered_ms,
             last_offered_ms=self._offered_ms,
             staffed=staffed,
