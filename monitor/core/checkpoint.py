@@ -31,7 +31,7 @@ from monitor.core.outages import watch_state
 from monitor.core.plan import Plan
 from monitor.core.ring import RingState
 from monitor.core.snapshot import IntArray, ScopeKind
-from monitor.core.source_state import SourceState
+from monitor.core.source_state import SourceState, unlinked
 
 _VERSION: Final = 2
 _QUEUE: Final = "queue/"
@@ -170,6 +170,7 @@ def _restored(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
     for name, source in state.sources.items():
         if name in engine.sources or not plan.sources:
             engine.sources[name] = source
+    engine.tracker.register.unlinked = unlinked(engine.sources)
     return engine
 
 

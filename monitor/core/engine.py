@@ -26,7 +26,7 @@ from monitor.core.events import Event
 from monitor.core.intervals import IntervalBook
 from monitor.core.lifecycle import KIND_OF_TYPE, STARTED
 from monitor.core.outages import watch_view
-from monitor.core.outages.inputs import Input
+from monitor.core.outages.inputs import Input, LinkChanged
 from monitor.core.outages.outage import Happening
 from monitor.core.outages.watch import OutageWatch, detection_windows
 from monitor.core.plan import HOUR_MS, SECOND_MS, Plan
@@ -34,7 +34,7 @@ from monitor.core.register import SourceCalls
 from monitor.core.ring import WindowRing
 from monitor.core.scopes import ScopeTable
 from monitor.core.snapshot import Alert, IntArray, Snapshot
-from monitor.core.source_state import SourceState
+from monitor.core.source_state import SourceState, unlinked
 from monitor.core.tracker import CallTracker, Place
 from monitor.core.verdict import Judge, obscure
 from monitor.core.view import figures_steps
@@ -175,6 +175,8 @@ class Engine:
             given: The input.
             now_ms: When it was received, not before the last tick.
         """
+        if isinstance(given, LinkChanged):
+            self._link(given)
         if self.watch is not None:
             self.watch.take_up(given, now_ms)
 
@@ -329,6 +331,12 @@ class Engine:
         if state is not None and self.watch is not None:
             self.watch.sight.hear(name, now_ms)
         return state
+
+    def _link(self, given: LinkChanged) -> None:
+        state = self.sources.get(given.source)
+        if state is not None:
+            state.is_linked = given.is_linked
+            self.tracker.register.unlinked = unlinked(self.sources)
 
     def _is_ahead(self, at_ms: int, now_ms: int) -> bool:
         """Whether an instant out of bounds is of a clock that is ahead; counted either way."""

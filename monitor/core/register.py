@@ -46,6 +46,8 @@ class CallRegister:
     Attributes:
         open_count: Calls in flight.
         ended_count: Ended calls that are remembered.
+        unlinked: Sources whose events cannot reach us now. When they can, those that we have not
+            acknowledged come again, so their calls are not forgotten before.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -68,6 +70,7 @@ class CallRegister:
         self._serial = 0
         self.open_count = 0
         self.ended_count = 0
+        self.unlinked: set[str] = set()
 
     def calls_of(self, source: str) -> SourceCalls:
         """The calls of a source by id."""
@@ -133,11 +136,15 @@ class CallRegister:
         while ended:
             call = ended[0]
             if call.forget_ms == forget_ms[0]:
-                if call.forget_ms > now_ms and self.ended_count <= self._limits.ended_calls:
+                are_too_many = self.ended_count > self._limits.ended_calls
+                if call.forget_ms > now_ms and not are_too_many:
                     break
-                self.ended_count -= 1
-                call.forget_ms = _FORGOTTEN
-                del self._calls[call.source][call.call_id]
+                if call.source in self.unlinked and not are_too_many:
+                    self.close(call, now_ms)  # as if it had ended only now
+                else:
+                    self.ended_count -= 1
+                    call.forget_ms = _FORGOTTEN
+                    del self._calls[call.source][call.call_id]
             ended.popleft()
             forget_ms.popleft()
         if len(ended) > 2 * self.ended_count + _PASSED_OVER:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.core import fields
+from monitor.core import checkpoint, fields
 from monitor.core.engine import Engine
 from monitor.core.events import Event
+from monitor.core.outages.inputs import LinkChanged
 from monitor.core.plan import ContractPlan, LinePlan, Plan
 from monitor.core.presets import PRESETS
 
@@ -162,3 +163,31 @@ def test_time_in_which_nobody_listened_ends_no_call_and_forgets_none() -> None:
         pass
     assert (engine.ring.lifetime == before).all()
     assert engine.discards["duplicate"] + engine.discards["duplicate_end"] == len(told)
+
+
+def test_what_comes_again_after_a_way_was_down_for_long_counts_once() -> None:
+    """A broker delivers anew what was not acknowledged when the way broke, however late."""
+    plan = Plan(organization="Example", standard=STANDARD, queues=("a",), sources=("pbx",))
+    engine = Engine(plan)
+    engine.on_tick(BASE_MS)
+    told = [
+        event("queued", BASE_MS + 1, queue="a"),
+        event("abandoned", BASE_MS + 2, queue="a"),
+    ]
+    engine.on_events(told, BASE_MS + 10)
+    engine.on_input(LinkChanged("pbx", is_linked=False), BASE_MS + 20)
+    later_ms = BASE_MS + 20 * plan.limits.ended_for_ms // 7
+    for _ in engine.advance(later_ms):
+        pass
+    parts = checkpoint.take(engine).items()
+    engine = checkpoint.restore(
+        plan, {name: part() if callable(part) else part for name, part in parts}
+    )
+    engine.on_input(LinkChanged("pbx", is_linked=True), later_ms)
+    before = engine.ring.lifetime.copy()
+    engine.on_events(told, later_ms)
+    for _ in engine.advance(later_ms + 2 * plan.limits.ended_for_ms):
+        pass
+    assert (engine.ring.lifetime == before).all()
+    assert engine.discards["duplicate"] + engine.discards["duplicate_end"] == len(told)
+    assert engine.tracker.register.ended_count == 0

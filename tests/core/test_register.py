@@ -18,7 +18,8 @@ LIMITS = Limits(open_calls=50, ended_calls=4, ended_for_ms=20_000, call_age_ms=1
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(("see", "see", "close", "close", "tick", "excuse")), st.integers(0, 7)
+        st.sampled_from(("see", "see", "close", "close", "tick", "tick", "excuse", "link")),
+        st.integers(0, 7),
     ),
     max_size=60,
 )
@@ -36,6 +37,7 @@ class Naive:
     def __init__(self) -> None:
         self.touched_ms: dict[str, int] = {}
         self.forget_ms: dict[str, int] = {}  # in the order of the last close
+        self.is_linked = True
 
     def silent(self, now_ms: int) -> list[str]:
         return sorted(
@@ -51,6 +53,11 @@ class Naive:
         names = list(self.forget_ms)
         while names and (self.forget_ms[names[0]] <= now_ms or len(names) > LIMITS.ended_calls):
             name = names.pop(0)
+            if not self.is_linked and len(names) < LIMITS.ended_calls:
+                del self.forget_ms[name]
+                self.forget_ms[name] = now_ms + LIMITS.ended_for_ms
+                names.append(name)
+                continue
             del self.forget_ms[name], self.touched_ms[name]
 
 
@@ -58,6 +65,7 @@ def restarted(register: CallRegister) -> CallRegister:
     """A register that took over from `register`, as after a restart."""
     other = CallRegister(LIMITS)
     other.restore(list(register.calls()), register.remembered())
+    other.unlinked = register.unlinked
     return other
 
 
@@ -94,6 +102,9 @@ def test_register_agrees_with_a_naive_one_whatever_happens(
             register.excuse(number * SECOND_MS)
             for known in (naive.touched_ms, naive.forget_ms):
                 known.update({one: ms + number * SECOND_MS for one, ms in known.items()})
+        elif what == "link":
+            naive.is_linked = number > 0
+            register.unlinked = set() if naive.is_linked else {SOURCE}
         elif what == "tick":
             expected = naive.silent(now_ms)
             assert [one.call_id for one in register.silent_too_long(now_ms)] == expected
