@@ -10,8 +10,10 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # Programs of Debian's that the tests start for real, and the packages that hold them.
-REAL_PROGRAMS := mosquitto mosquitto_pub prometheus promtool prometheus-alertmanager chromium gcc openssl
-REAL_PACKAGES := mosquitto mosquitto-clients prometheus prometheus-alertmanager chromium gcc libc6-dev openssl
+REAL_PROGRAMS := mosquitto mosquitto_pub prometheus promtool prometheus-alertmanager chromium gcc openssl \
+  faketime
+REAL_PACKAGES := mosquitto mosquitto-clients prometheus prometheus-alertmanager chromium gcc libc6-dev openssl \
+  faketime
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

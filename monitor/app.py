@@ -7,16 +7,15 @@ that can fail first and then swaps, so that a bad file changes nothing but a met
 import asyncio
 import logging
 import ssl
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 
 from monitor import __version__
 from monitor.assembly import Assembly, agent_key, assemble, web_settings
 from monitor.changed import Changed
 from monitor.clock import Clock
+from monitor.clock_watch import ClockWatch
 from monitor.config.faults import ConfigError
 from monitor.config.load import line_of, load
 from monitor.config.model import Config
@@ -34,6 +33,7 @@ from monitor.period_reader import PeriodReader
 from monitor.rebuilding import LeftOpenError, left_open, no_longer_watched, rebuilt
 from monitor.recovery import recover
 from monitor.runner import Runner
+from monitor.sinks.delivery import tally
 from monitor.sinks.prometheus import Exposition
 from monitor.sources.inbox import Inbox
 from monitor.sources.mqtt import MqttSource, SourceStatus
@@ -71,6 +71,7 @@ class App:
         self._group: asyncio.TaskGroup
         self._assembly: Assembly
         self._runner: Runner
+        self._clock_watch: ClockWatch
         self._store: Store
         self._keeper: LedgerKeeper
         self._web: WebServer
@@ -104,7 +105,7 @@ class App:
                 render=Exposition().render_slices,
                 verdicts_of=self._verdicts_of,
                 readiness=self.unreadiness,
-                reload=partial(self.reload, "http"),
+                reload=lambda user: self.reload(user or "http"),
                 extra_routes=(
                     CallsPage(self._waiting_calls, self._clock.now_ms, Pseudonyms(self._key)).route,
                     LedgerPage(lambda: self._store.ledger_head).route,
@@ -122,12 +123,14 @@ class App:
             self._clock.not_before(max(0, recovered.engine.ring.closed_s * SECOND_MS))
             for fault in left_open(recovered.engine, self._assembly.plan):
                 _LOG.warning("%s; until then its clock goes on", fault)
+            self._clock_watch = ClockWatch(self._clock, config.organization, recovered.clock_alert)
             self._runner = Runner(
                 recovered,
                 inbox=self._inbox,
                 store=self._store,
                 decoders=self._assembly.decoders,
                 clock=self._clock,
+                clock_watch=self._clock_watch,
                 keeping=self._assembly.keeping,
                 config_hash=self._assembly.config_hash,
                 publish=self._publish,
@@ -297,14 +300,7 @@ class App:
         """The daemon's own figures now."""
         runner, store = self._runner, self._store.status
         statuses = {name: source.status for name, source in self._sources.items()}
-        deliveries: Counter[tuple[str, str]] = Counter()
-        given_up: dict[str, int] = {}
-        for sink in self._assembly.sinks:
-            given_up[sink.name] = sum(status.discarded_total for status in sink.statuses)
-            for status in sink.statuses:
-                deliveries[sink.name, "sent"] += status.sent_total
-                deliveries[sink.name, "failed"] += status.failed_total
-                deliveries[sink.name, "refused"] += status.refused_total
+        told = {sink.name: sink.statuses for sink in self._assembly.sinks}
         return DaemonView(
             version=__version__,
             started_ms=self._started_ms,
@@ -338,12 +334,17 @@ class App:
             ledger_intact=self._keeper.is_intact,
             ledger_conflicts=self._store.ledger_conflicts,
             clock_behind_ledger=bool(self._keeper.unreadiness()),
+            clock_jumps=self._clock_watch.jumps,
+            clock_off_s=self._clock_watch.off_ms / 1000,
             reload_ok=self._reload_ok,
             reloaded_ms=self._reloaded_ms,
             tick_s=runner.tick_s,
             loop_lag_s=runner.loop_lag_s,
-            deliveries=dict(deliveries),
-            deliveries_discarded=given_up,
+            deliveries=tally(told),
+            deliveries_discarded={
+                name: sum(status.discarded_total for status in statuses)
+                for name, statuses in told.items()
+            },
         )
 
     def unreadiness(self) -> list[str]:

@@ -180,6 +180,7 @@ def _sink(channel: Channel, store: Store, clock: Clock, url: str) -> Sink:
             channel.alertmanager.urls,
             wall_ms=clock.wall_ms,
             wall_now_ms=clock.wall_now_ms,
+            is_sure=lambda: clock.is_sure,
             external_url=url.rstrip("/"),
             session_options=_session_options(channel.alertmanager),
         )

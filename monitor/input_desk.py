@@ -57,6 +57,10 @@ class InputDesk:
                 self.hand_in(LinkChanged(source, is_linked))
         return bool(self._waiting)
 
+    def forget_links(self) -> None:
+        """Hand in every link again: the engine has been told that nobody listened."""
+        self._linked.clear()
+
     def take(self, received_ms: int) -> tuple[list[Input], list[JournalRecord]]:
         """What waits, for the engine and for the journal."""
         taken, self._waiting = self._waiting, []

@@ -64,8 +64,8 @@ class LedgerKeeper:
         self._watches: dict[str, SourceWatch] = {}
         self._known_before: frozenset[str] = frozenset()
         self._adapters: Mapping[str, bool] = {}
-        # Sequence numbers that never came, by source.
-        self._missing: Mapping[str, int] = {}
+        # What each source tells us that we lack, by source and why.
+        self._missing: Mapping[str, dict[str, int]] = {}
         self._note: Note | None = None
 
     async def begin(self, config_hash: str, sources: Collection[str]) -> None:
@@ -138,8 +138,7 @@ class LedgerKeeper:
         lost = {"inbox_full": status.inbox_discarded_total}
         if status.broker_discarded is not None:
             lost["broker_discarded"] = status.broker_discarded
-        if name in self._missing:
-            lost["sequence_gap"] = self._missing[name]
+        lost |= self._missing.get(name, {})
         is_up = self._adapters.get(name, True)
         sight = SourceSight(status.connected, status.session_present, is_up, lost)
         for entry in watch.see(now_ms, sight):
@@ -158,7 +157,13 @@ class LedgerKeeper:
             await asyncio.sleep(_LOOK_EVERY_S)
             snapshot, statuses = sights()
             if snapshot is not None:
-                self._missing = {source.name: source.gaps_total for source in snapshot.sources}
+                self._missing = {
+                    source.name: {
+                        "sequence_gap": source.gaps_total,
+                        "never_came": source.missing_total,
+                    }
+                    for source in snapshot.sources
+                }
             for status in statuses:
                 self.see(status)
 

@@ -30,6 +30,8 @@ _LOG = logging.getLogger(__name__)
 EVENTS = "events"
 INPUT = "input"
 RESUMED = "resumed"
+# The alert about our own clock, which no engine knows of.
+CLOCK = "CallCenterClockWrong"
 _HISTORY_KNOWN = 10_000
 
 
@@ -50,6 +52,7 @@ class Recovered:
             the checkpoint tell, epoch ms; None when there was none.
         happenings: What has happened to outages since the checkpoint; the ledger knows by their
             keys which of them it has.
+        clock_alert: The alert about the clock that fired at the end; None when none did.
     """
 
     engine: Engine
@@ -59,6 +62,7 @@ class Recovered:
     ended: list[Alert]
     alive_ms: int | None
     happenings: list[Happening]
+    clock_alert: Alert | None
 
 
 async def recover(plan: Plan, store: Store, now_ms: int) -> Recovered:
@@ -124,7 +128,8 @@ async def recover(plan: Plan, store: Store, now_ms: int) -> Recovered:
     engine.on_resume(resumed_ms)
     alive_ms = None if at_ms < 0 else at_ms
     happenings += engine.happenings()
-    return Recovered(engine, position, fresh, recorded, list(ended.values()), alive_ms, happenings)
+    paged, over = _clock_alert(history), list(ended.values())
+    return Recovered(engine, position, fresh, recorded, over, alive_ms, happenings, paged)
 
 
 def alert_record(at_ms: int, alert: Alert) -> AlertRecord:
@@ -133,6 +138,15 @@ def alert_record(at_ms: int, alert: Alert) -> AlertRecord:
     return AlertRecord(
         at_ms, alert.key, alert.rule, alert.scope, str(alert.state), alert.reason, body
     )
+
+
+def _clock_alert(history: Sequence[AlertRecord]) -> Alert | None:
+    """The newest alert about the clock, if it fires; the history begins with the newest row."""
+    last = next((row for row in history if row.rule == CLOCK), None)
+    if last is not None and last.state == AlertState.FIRING:
+        with suppress(msgspec.DecodeError):
+            return msgspec.json.decode(last.body, type=Alert)
+    return None
 
 
 def _over(history: Sequence[AlertRecord], keys: set[str], at_ms: int) -> Iterator[Alert]:
@@ -147,7 +161,7 @@ def _over(history: Sequence[AlertRecord], keys: set[str], at_ms: int) -> Iterato
     """
     wanted = set(keys)
     for row in history:
-        if row.key not in wanted:
+        if row.key not in wanted or row.rule == CLOCK:
             continue
         wanted.remove(row.key)
         # A body of another version is history that this one cannot tell.

@@ -12,13 +12,14 @@ A restart is in `recovery.py`.
 """
 
 import asyncio
-import logging
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from monitor.background import Background
 from monitor.changed import Change
 from monitor.clock import Clock
+from monitor.clock_watch import ClockWatch
 from monitor.core import checkpoint
 from monitor.core.events import Event
 from monitor.core.intervals import IntervalOutbox
@@ -30,12 +31,10 @@ from monitor.formats import journal, topics
 from monitor.formats.normalized import NormalizedDecoder
 from monitor.input_desk import InputDesk, entry_of
 from monitor.keeping import Keeping
-from monitor.recovery import EVENTS, Recovered, alert_record
+from monitor.recovery import EVENTS, RESUMED, Recovered, alert_record
 from monitor.sources.inbox import Inbox, Message
 from monitor.store.records import AlertRecord, JournalRecord, QuarantineRecord
 from monitor.store.store import Store
-
-_LOG = logging.getLogger(__name__)
 
 _TAKE_MESSAGES = 10_000
 _TAKE_BYTES = 16 * 2**20
@@ -61,6 +60,7 @@ class Runner:
         store: The journal.
         decoders: One for each source.
         clock: The engine's time; it must not be behind the engine.
+        clock_watch: What looks whether the clock can be believed.
         keeping: How long things are kept.
         config_hash: Of the configuration that the engine's plan came from.
         publish: Told all current alerts whenever one has changed.
@@ -85,6 +85,7 @@ class Runner:
         store: Store,
         decoders: Mapping[str, NormalizedDecoder],
         clock: Clock,
+        clock_watch: ClockWatch,
         keeping: Keeping,
         config_hash: str,
         publish: Callable[[tuple[Alert, ...]], None],
@@ -103,6 +104,7 @@ class Runner:
         self._store = store
         self._decoders = decoders
         self._clock = clock
+        self._clock_watch = clock_watch
         self._keeping = keeping
         self._config_hash = config_hash
         self._publish = publish
@@ -117,12 +119,9 @@ class Runner:
         self._recorded = recovered.recorded
         self._ended = {alert.key: alert for alert in recovered.ended}
         self._alerts_changed = True
-        self._published_s = 0.0
-        self._snapshot_s = 0.0
-        self._saved_s = 0.0
-        self._pruned_s = 0.0
+        self._published_s = self._snapshot_s = self._saved_s = self._pruned_s = 0.0
         self._change: tuple[Change, asyncio.Future[None]] | None = None
-        self._background: set[asyncio.Task[object]] = set()
+        self._upkeep = Background("upkeep of the store")
 
     async def run(self) -> None:
         """Run until cancelled.
@@ -131,6 +130,8 @@ class Runner:
             StoreError: The store has failed for good; what is not committed comes again.
         """
         self._saved_s = self._pruned_s = self._loop.time()
+        # To make up for a day takes its time, and whoever was told must not think it over.
+        self._publish_alerts()
         while True:
             await self._tick(self._clock.now_ms())
             self._publish_alerts()
@@ -141,6 +142,9 @@ class Runner:
                 continue
             if self._change is not None:
                 self._apply_change(*self._change)
+            if self._clock_watch.shall_follow:
+                self._follow_clock()
+                continue
             self._keep_house()
             batch = await self._take()
             told = self._changes or self._entries or self.outbox.pending
@@ -161,7 +165,7 @@ class Runner:
                 (), (), *self._taken(), self._clock.now_ms(), self.outbox.hand_over()
             )
         await self._save()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._upkeep.finish()
 
     def note(self, entry: LedgerEntry) -> None:
         """Have an entry appended to the ledger with the next commit."""
@@ -208,23 +212,23 @@ class Runner:
         )
         self._uncounted.extend((received_ms, one) for one in given)
         self._batch = batch
-        self._commit_since_s = self._loop.time()
-        self._commit = asyncio.create_task(
-            self._store.append(
-                [*records, *given_records],
-                refused,
-                *self._taken(),
-                received_ms,
-                self.outbox.hand_over(),
-            ),
-            name="journal commit",
-        )
+        self._begin_commit([*records, *given_records], refused, received_ms)
         # The commit begins on its thread before the engine takes this one.
         await asyncio.sleep(0)
         slice_s = self._loop.time()
         while self._uncounted:
             self._count_next()
             slice_s = await self._give_way(slice_s)
+
+    def _begin_commit(
+        self, records: list[JournalRecord], refused: list[QuarantineRecord], received_ms: int
+    ) -> None:
+        closed = self.outbox.hand_over()
+        self._commit_since_s = self._loop.time()
+        self._commit = asyncio.create_task(
+            self._store.append(records, refused, *self._taken(), received_ms, closed),
+            name="journal commit",
+        )
 
     def _count_next(self) -> None:
         """Count some of what is in the journal now, or will be with the commit under way."""
@@ -254,6 +258,7 @@ class Runner:
                 continue  # its source has just been removed from the configuration
             decoded = decoder.decode(message.payload, received_ms, topic=message.topic)
             if decoded.events:
+                self._clock_watch.hear(decoded.events)
                 by_source.setdefault(source, []).extend(decoded.events)
             for rejected in decoded.rejected:
                 self.quarantined[rejected.reason] += 1
@@ -287,7 +292,8 @@ class Runner:
 
     async def _tick(self, now_ms: int) -> None:
         begun_s = since_s = self._loop.time()
-        has_ticked = False
+        # What was restored is shown, too, while the clock is refused and no tick comes.
+        has_ticked = self.snapshot is None and self.engine.ring.closed_s >= 0
         for tick_ms, changed in self.engine.advance(now_ms):
             has_ticked = True
             self._note(tick_ms, changed)
@@ -303,7 +309,7 @@ class Runner:
                 try:
                     next(steps)
                 except StopIteration as done:
-                    self.snapshot = done.value
+                    self.snapshot = self._clock_watch.shown(done.value)
                     break
                 since_s = await self._give_way(since_s, _TICK_SLICE_S)
             self.tick_s = self._loop.time() - begun_s
@@ -311,7 +317,22 @@ class Runner:
     def _gather(self) -> None:
         """Take from the engine what has to be stored."""
         self.outbox.add(self.engine.intervals.take())
-        self._entries += map(entry_of, self.engine.happenings())
+        found = map(entry_of, self.engine.happenings())
+        self._entries += [*found, *self._clock_watch.look()]
+        for at_ms, alert in self._clock_watch.changed():
+            self._note(at_ms, [alert])
+
+    def _follow_clock(self) -> None:
+        """Go by the wall again; what is left out is journalled as time in which nobody listened."""
+        left_out = self._clock_watch.follow()
+        if left_out:
+            self._entries += left_out
+            until_ms, now_ms = self.engine.ring.closed_s * SECOND_MS, self._clock.now_ms()
+            self.engine.on_resume(now_ms)
+            self.inputs.forget_links()
+            # The ticks until then have been, so a replay has to do them before as well.
+            until = JournalRecord(until_ms, "", EVENTS, 0, journal.encode([]))
+            self._begin_commit([until, JournalRecord(now_ms, "", RESUMED, 0, b"")], [], now_ms)
 
     def _publish_alerts(self) -> None:
         now_s = self._loop.time()
@@ -320,7 +341,7 @@ class Runner:
         if due and not waits and not (self._changes and self._commit is None):
             self._alerts_changed = False
             self._published_s = now_s
-            alerts = self.engine.alerts()
+            alerts = (*self._clock_watch.alerts(), *self.engine.alerts())
             # After a long absence one step may hold the end of an alert and its oblivion.
             for alert in alerts:
                 self._ended.pop(alert.key, None)
@@ -359,20 +380,14 @@ class Runner:
         now_s = self._loop.time()
         keeping = self._keeping
         # What a state has led to is on the disk before the state is.
-        if not (self._background or self._changes or self._entries or self.outbox.pending):
+        if not (self._upkeep.is_busy or self._changes or self._entries or self.outbox.pending):
             if now_s - self._saved_s >= keeping.checkpoint_every_ms / SECOND_MS:
                 self._saved_s = now_s
-                self._spawn(self._save())
+                self._upkeep.start(self._save())
             elif now_s - self._pruned_s >= HOUR_MS / SECOND_MS:
                 self._pruned_s = now_s
                 kept = keeping.events_ms, keeping.quarantine_ms, keeping.alerts_ms, keeping.calls_ms
-                self._spawn(self._store.prune(self._clock.now_ms(), *kept))
-
-    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
-        task: asyncio.Task[object] = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        task.add_done_callback(_log_failure)
+                self._upkeep.start(self._store.prune(self._clock.now_ms(), *kept))
 
     def _save(self) -> Coroutine[Any, Any, object]:
         """Take a checkpoint now; writing it is left to the one who awaits."""
@@ -383,8 +398,3 @@ class Runner:
             self._config_hash,
             checkpoint.take(engine),
         )
-
-
-def _log_failure(task: asyncio.Task[object]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        _LOG.error("upkeep of the store failed: %s", task.exception())

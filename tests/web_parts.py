@@ -38,12 +38,14 @@ class HandBoard:
     reasons: list[str] = field(default_factory=list)
     faults: Sequence[str] = ()
     reloads: int = 0
+    reloaded_by: str | None = None
 
     def readiness(self) -> list[str]:
         return self.reasons
 
-    async def reload(self) -> Sequence[str]:
+    async def reload(self, user: str | None) -> Sequence[str]:
         self.reloads += 1
+        self.reloaded_by = user
         return self.faults
 
 

@@ -47,6 +47,15 @@ def parse_clear(value: object, measure: Measure) -> int:
     """
     if measure is Measure.AVERAGE_HOLD:
         return durations.parse(value)
+    return parse_thousandths(value)
+
+
+def parse_thousandths(value: object) -> int:
+    """Thousandths of `82%`, `82.5%` or `0.82`.
+
+    Raises:
+        ValueError: It is no such share.
+    """
     found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     if found is not None:
         thousandths = Decimal(int(found[1]) * 10 + int(found[2] or 0))
@@ -63,7 +72,13 @@ def format_limit(limit: int, measure: Measure) -> str:
     """`limit`, in the unit of the measure's requirement, as an operator writes it."""
     if measure is Measure.AVERAGE_HOLD:
         return durations.format_ms(limit)
-    return f"{limit // 10}.{limit % 10}%" if limit % 10 else f"{limit // 10}%"
+    return format_share(limit)
+
+
+def format_share(thousandths: int) -> str:
+    """Thousandths as an operator writes them: `82%` or `82.5%`."""
+    whole, tenths = divmod(thousandths, 10)
+    return f"{whole}.{tenths}%" if tenths else f"{whole}%"
 
 
 class AlertRule(Section):

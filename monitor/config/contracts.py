@@ -9,6 +9,7 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from monitor.config.closures import Closure, closure_misfits
+from monitor.config.expected import Expected, overlaps
 from monitor.config.hours import Hours, HoursField
 from monitor.config.scalars import Name, QueuePattern, StandardId, Text, Zone, is_text
 from monitor.config.section import Finding, Section
@@ -32,6 +33,8 @@ class Line(Section):
     for a crisis line, cms-pharmacy for a pharmacy line and cms for all others."""
     closures: tuple[Closure, ...] = Field(default=(), max_length=1_000)
     """When the line is closed besides; it excuses only what the rules leave to the plan."""
+    expected: tuple[Expected, ...] = Field(default=(), max_length=100)
+    """A usual week of it, for each quarter-hour until that was seen in three weeks."""
     shared: bool = False
     """Whether its queues also serve other contracts. Each call then counts for each of them, and
     once for the organization."""
@@ -103,6 +106,8 @@ class Contract(Section):
         for at, line in enumerate(self.lines):
             for where, message in closure_misfits(line.closures, zones):
                 yield ("lines", at, "closures", *where), message
+            for where, message in overlaps(line.expected):
+                yield ("lines", at, "expected", *where), message
             if line.hours.calendar is None and not line.hours.is_always and not zones:
                 yield (
                     ("lines", at, "hours"),

@@ -14,9 +14,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from monitor.config.alerting import Alerts
+from monitor.config.alerting import Alerts, format_share
 from monitor.config.contracts import Contract
 from monitor.config.durations import format_ms, parse
+from monitor.config.forecasts import DEFAULT_THRESHOLDS, ForecastThreshold
 from monitor.config.scalars import (
     DurationMs,
     FilePath,
@@ -93,17 +94,25 @@ class Continuity(Section):
         max_length=50,
     )
     """When, from the onset, somebody is told again."""
+    forecast_thresholds: tuple[ForecastThreshold, ...] = Field(
+        default=DEFAULT_THRESHOLDS, max_length=20
+    )
+    """How likely a missed deadline has to be for an alert, ascending; none: no alert."""
     abandon: tuple[Name, ...] = Field(default=(), max_length=1_000)
     """Contracts that were removed from this file and whose open outages need not be followed."""
 
     def misfits(self) -> Iterator[Finding]:
-        """Nothing is due after the deadline, and confirmation fits before it."""
+        """Nothing is due after the deadline, and confirmation fits before it; all ascend."""
         if self.confirm_ms >= self.restore_within_ms:
             yield ("confirm",), "is as long as restore_within or longer, a shorter time is needed"
         for at, step_ms in enumerate(self.ladder_ms):
             if step_ms > self.restore_within_ms:
                 limit = format_ms(self.restore_within_ms)
                 yield ("ladder", at), f"is after the deadline, restore_within ({limit}) at most"
+        for at, (low, high) in enumerate(pairwise(self.forecast_thresholds), start=1):
+            if high.probability <= low.probability:
+                found = f"is not above {format_share(low.probability)} before it"
+                yield ("forecast_thresholds", at, "probability"), f"{found}, give them ascending"
 
 
 class Store(Section):

@@ -5,12 +5,14 @@ Pure: no I/O, no clock.
 
 from dataclasses import replace
 
+from monitor.calendars.local_quarter import local_quarter
 from monitor.calendars.required_hours import calendar
 from monitor.config.alerting import AlertRule
 from monitor.config.contracts import Contract, Line
+from monitor.config.expected import week_of
 from monitor.config.line_hours import required_hours
 from monitor.config.model import Config, Continuity
-from monitor.core.outages.continuity import ContinuityPlan
+from monitor.core.outages.continuity import ContinuityPlan, ForecastThreshold
 from monitor.core.plan import ContractPlan, Limits, LinePlan, Plan, RulePlan
 from monitor.core.presets import PRESETS
 from monitor.core.standards import Formula, Measure, Standard
@@ -42,6 +44,7 @@ def to_plan(config: Config) -> Plan:
             past_ms=limits.past_ms,
         ),
         continuity=_continuity(config.continuity) if config.continuity.watch else None,
+        local_quarter=local_quarter,
     )
 
 
@@ -66,6 +69,7 @@ def _line(contract: Contract, line: Line, config: Config) -> LinePlan:
         shared=line.shared,
         dnis=line.dnis,
         hours=calendar(required_hours(contract, line, standard)),
+        expected_calls=week_of(line.expected),
     )
 
 
@@ -74,6 +78,9 @@ def _continuity(continuity: Continuity) -> ContinuityPlan:
         restore_within_ms=continuity.restore_within_ms,
         confirm_ms=continuity.confirm_ms,
         ladder_ms=continuity.ladder_ms,
+        forecast_thresholds=tuple(
+            ForecastThreshold(one.miss_ppm, one.severity) for one in continuity.forecast_thresholds
+        ),
         abandon=continuity.abandon,
     )
 

@@ -163,7 +163,9 @@ def _restored(plan: Plan, parts: Mapping[str, bytes]) -> Engine:
             visit.site_row = _moved_row(visit.site_row, mapping)
     engine.tracker.restore(state.calls, [state.calls[index] for index in state.ended])
     if engine.watch is not None and state.is_watching:
-        watch_state.restore(engine.watch, parts["outages"], parts["expectation"])
+        assert engine.ring.bundled is not None
+        _, lifetime = engine.ring.bundled.upper()
+        watch_state.restore(engine.watch, parts["outages"], parts["expectation"], lifetime)
     engine.alert_book.restore(state.alerts)
     engine.agents.restore(state.agents)
     engine.discards.update(state.discards)

@@ -39,6 +39,8 @@ class DaemonView:
             that is being checked, and when it cannot be read.
         ledger_conflicts: Entries that had the key of an earlier one and said something else.
         clock_behind_ledger: Whether the clock is behind the ledger, so that no deadline is judged.
+        clock_jumps: How often the wall clock was set, by direction (`forward`, `back`).
+        clock_off_s: By how much it is ahead of the time that the daemon goes by.
         reload_ok: Whether the last attempt to load the configuration succeeded.
         reloaded_ms: When the configuration was last loaded with success (epoch ms).
         tick_s: Duration of the last tick in seconds; None before the first.
@@ -67,6 +69,8 @@ class DaemonView:
     ledger_intact: bool | None = None
     ledger_conflicts: int = 0
     clock_behind_ledger: bool = False
+    clock_jumps: Mapping[str, int] = field(default_factory=dict)
+    clock_off_s: float = 0.0
     reload_ok: bool = True
     reloaded_ms: int = 0
     tick_s: float | None = None

@@ -135,11 +135,11 @@ class Engine:
             accepted += 1
             newest_ms = max(newest_ms, at_ms)
             if event.seq is not None:
-                self._check_sequence(source, event.seq)
+                source.follow(event.seq)
             kind = kind_of(event.type)
             queue = event.queue
             if kind is None:
-                self._other(event, at_ms, now_ms)
+                self._other(event, at_ms, now_ms, accepted)
             elif event.call_id is None:
                 discards["no_call_id"] += 1
             elif kind == STARTED:
@@ -344,12 +344,6 @@ class Engine:
         self.discards["skewed" if is_ahead else "bad_time"] += 1
         return is_ahead
 
-    def _check_sequence(self, source: SourceState, seq: int) -> None:
-        if seq > source.last_seq:
-            if source.last_seq != UNKNOWN:
-                source.gaps_total += seq - source.last_seq - 1
-            source.last_seq = seq
-
     def _find_place(self, source: str, queue: str, site: str | None) -> Place:
         name = self.plan.aliases.get(source, {}).get(queue, queue)
         row = self.admit(name)
@@ -380,21 +374,24 @@ class Engine:
         else:
             self.tracker.end_without_queue(kind, event, calls, at_ms, now_ms)
 
-    def _other(self, event: Event, at_ms: int, now_ms: int) -> None:
-        """Everything that is not about a call."""
+    def _other(self, event: Event, at_ms: int, now_ms: int, accepted: int) -> None:
+        """Everything that is not about a call. `accepted`: of its source, not added yet."""
         kind = event.type
         if kind == types.AGENT_STATE:
             self.agents.apply(event)
         elif kind == types.SOURCE_RESET:
             self.tracker.reset(event.source, at_ms, now_ms)
             self.agents.reset(event.source)
-            self.sources[event.source].last_seq = UNKNOWN
+            source = self.sources[event.source]
+            source.last_seq = source.sent.told = UNKNOWN
         elif kind == types.QUEUE_SNAPSHOT:
             if event.depth == 0 and event.queue is not None:
                 place = self._find_place(event.source, event.queue, None)
                 self.tracker.empty_queue(event.source, place[0], event.at_ms, now_ms)
         elif kind == types.HEARTBEAT:
+            source = self.sources[event.source]
+            source.beat(event.events_total, accepted)
             if self.watch is not None:
-                self.watch.sight.beat(event.source, now_ms)
+                self.watch.sight.beat(event.source, now_ms, is_starved=source.sent.is_starved)
         elif kind not in _IGNORED:
             self.discards["unknown_type"] += 1

@@ -91,7 +91,7 @@ EVIDENT_REASONS: Final = frozenset(
 class Event(Struct, gc=False, omit_defaults=True):
     """One event of one ACD, version 1 of the normalized form.
 
-    Wire fields are in seconds or RFC 3339; the core reads only the integer fields at the end,
+    Wire fields are in seconds or RFC 3339; the core reads only the integer fields `*_ms`,
     which `monitor.formats` fills. None means that the source did not say.
 
     Attributes:
@@ -104,11 +104,13 @@ class Event(Struct, gc=False, omit_defaults=True):
         dnis: The number that was dialled (never the caller's).
         agent: A keyed hash of the agent's name; never the name.
         state: For `agent.state`: available, busy, ringing, wrapup, paused or offline.
+        depth: For `queue.snapshot`: calls in the queue.
         at_ms: `ts` in epoch milliseconds.
         queued_ms: `queued_at` in epoch milliseconds.
         answered_ms: `answered_at` in epoch milliseconds.
         wait_ms: `wait_s` in milliseconds, >= 0.
         talk_ms: `talk_s` in milliseconds, >= 0.
+        events_total: For `heartbeat`: events that the source has sent so far, without heartbeats.
     """
 
     type: _Word
@@ -141,6 +143,7 @@ class Event(Struct, gc=False, omit_defaults=True):
     answered_ms: int | None = None
     wait_ms: int | None = None
     talk_ms: int | None = None
+    events_total: Annotated[int, Meta(ge=0, le=2**53)] | None = None
 
 
 # The struct's own `__setattr__` only tells the garbage collector about new values, which `gc=False`

@@ -6,6 +6,7 @@ validated. `monitor.config` builds it from YAML; tests and `replay` build it by 
 Pure: no I/O, no clock.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from monitor.core.calendar import ALWAYS, Calendar
@@ -29,6 +30,9 @@ class LinePlan:
         shared: Whether its queues also serve other contracts.
         dnis: Numbers dialled to reach it; a call that reached no queue is assigned by them.
         hours: When it has to be open.
+        expected_calls: Calls in each quarter-hour of a usual week, from Monday midnight on the wall
+            of the contract's first service area; NaN where nothing is said, empty when nothing is
+            at all.
     """
 
     name: str
@@ -38,6 +42,7 @@ class LinePlan:
     shared: bool = False
     dnis: tuple[str, ...] = ()
     hours: Calendar = ALWAYS
+    expected_calls: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,17 @@ class RulePlan:
     scopes: tuple[str, ...]
     clear: int | None = None
     no_data_for_ms: int = HOUR_MS
+
+
+# (zone, instant in epoch ms) -> quarter-hour of the week on the wall there, 0 to 671 from Monday
+# midnight, and whether that day is a holiday. Time zones are read outside the core.
+LocalQuarter = Callable[[str, int], tuple[int, bool]]
+
+
+def utc_quarter(_zone: str, at_ms: int) -> tuple[int, bool]:
+    """The same for whoever knows no zones: UTC everywhere, and no holidays."""
+    # Epoch day 0 was a Thursday.
+    return (at_ms // (15 * MINUTE_MS) + 3 * 96) % 672, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +142,7 @@ class Plan:
         limits: Bounds.
         continuity: When a contract's call center has failed, and until when it has to be restored;
             None watches for no outages.
+        local_quarter: The quarter-hour of the week in a zone.
     """
 
     organization: str
@@ -148,3 +165,4 @@ class Plan:
     short_abandon_ms: int = 5 * SECOND_MS
     limits: Limits = field(default_factory=Limits)
     continuity: ContinuityPlan | None = field(default_factory=ContinuityPlan)
+    local_quarter: LocalQuarter = utc_quarter

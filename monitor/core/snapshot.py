@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from monitor.core.outages.outage import Outage, OutageState
+from monitor.core.outages.outage import Outage, OutageState, Threat
 from monitor.core.standards import Formula, Measure
 
 BoolArray = npt.NDArray[np.bool_]
@@ -110,13 +110,14 @@ class Notice:
 
     Attributes:
         at_ms: As of when (epoch ms); what is left until the deadline is counted from here.
-        contract: Id of the contract.
+        contract: Id of the contract; empty when it is about the daemon itself.
         what: What is wrong, in a few words that "since" can follow: `no call answered`.
         evidence: The figures in one sentence without its full stop; empty without any.
         outage: Id of the outage; None when we cannot see.
         deadline_ms: When it has to be restored; None when we cannot see.
         restored_ms: When it was restored; None before.
         sources: Names of the sources that are not heard.
+        threat: The forecast, of an alert about it; None for the others.
     """
 
     at_ms: int
@@ -127,6 +128,7 @@ class Notice:
     deadline_ms: int | None = None
     restored_ms: int | None = None
     sources: tuple[str, ...] = ()
+    threat: Threat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,9 @@ class Alert:
         fired_ms: When it fired; None while pending.
         resolved_ms: When it was resolved; None before.
         reason: Why it changed last: `breached`, `held`, `cleared`, `no_calls`, `rule_removed`;
-            of a notice `opened`, `passed`, `unseen`, `restored` or `seen`.
+            of a notice `opened`, `passed`, `unseen`, `restored` or `seen`, of one about a forecast
+            `likely`, `raised`, `lowered` or `missed`, and of one about the clock `set`, `behind` or
+            `agrees`.
         value: The measure when it last changed or was last judged; None without calls.
         limit: The limit in the same unit; None for a notice.
         numerator: Counts (or milliseconds) above the line.
@@ -185,12 +189,16 @@ class SourceView:
         last_event_ms: `at_ms` of its newest event; None before the first.
         events_total: Events accepted, all types.
         gaps_total: Sequence numbers that never came.
+        missing: Events that it says it has sent and that have not come, at least.
+        missing_total: The most that ever were.
     """
 
     name: str
     last_event_ms: int | None
     events_total: int
     gaps_total: int
+    missing: int = 0
+    missing_total: int = 0
 
 
 @dataclass(frozen=True, slots=True)

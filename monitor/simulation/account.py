@@ -58,6 +58,7 @@ class Account:
         self.told: list[Event] = []
         self.totals: Counter[str] = Counter()
         self._next_seq = dict.fromkeys(sources, 0)
+        self._beats = dict.fromkeys(sources, 0)
 
     def take(self) -> list[Event]:
         """The events since the last time."""
@@ -73,9 +74,14 @@ class Account:
     def heartbeat(self, source: str, at_ms: int) -> None:
         """A source is alive. Its `seq` says how many events it had before."""
         self.totals["heartbeats"] += 1
+        seq, beats = self._seq(source), self._beats[source]
+        self._beats[source] = beats + 1
         self.told.append(
-            Event(ev.HEARTBEAT, source, at_ms / 1000, _VERSION, seq=self._seq(source), at_ms=at_ms)
-        )
+            Event(
+                ev.HEARTBEAT, source, at_ms / 1000, _VERSION, seq=seq, at_ms=at_ms,
+                events_total=seq - beats,
+            )
+        )  # fmt: skip
 
     def agent(
         self, source: str, at_ms: int, agent: str, state: str, site: str, queue: QueueAccount

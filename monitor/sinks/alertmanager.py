@@ -67,6 +67,9 @@ class AlertmanagerSink:
         urls: One for each replica, without `/api/v2/alerts`; never a load balancer's.
         wall_ms: From an instant of the engine to the wall's, epoch ms both.
         wall_now_ms: The wall's now, epoch ms.
+        is_sure: Whether that can be believed. While it cannot, no alert that fires is given an end:
+            it could be over already where Alertmanager is, which then takes its own
+            `resolve_timeout`.
         external_url: Where people reach the status page.
         session_options: TLS, credentials, timeout.
         resend_s: How often what fires is said again.
@@ -82,6 +85,7 @@ class AlertmanagerSink:
         *,
         wall_ms: Callable[[int], int],
         wall_now_ms: Callable[[], int],
+        is_sure: Callable[[], bool] = lambda: True,
         external_url: str,
         session_options: SessionOptions | None = None,
         resend_s: float = 60.0,
@@ -93,6 +97,7 @@ class AlertmanagerSink:
         self.name = name
         self._wall_ms = wall_ms
         self._wall_now_ms = wall_now_ms
+        self._is_sure = is_sure
         self._external_url = external_url
         self._options = session_options or SessionOptions()
         self._resend_s = resend_s
@@ -213,17 +218,22 @@ class AlertmanagerSink:
     def _statement(self, alert: Alert, now_ms: int) -> dict[str, object]:
         """One element of the request's array."""
         begins_ms = self._wall_ms(starts_ms(alert))
+        said = {
+            "labels": labels(alert),
+            "annotations": annotations(alert, self._wall_ms),
+            "generatorURL": generator_url(self._external_url, alert),
+        }
+        if alert.resolved_ms is None and not self._is_sure():
+            return {**said, "startsAt": rfc3339(begins_ms)}
         if alert.resolved_ms is None:
             ends_ms = now_ms + round(_LAPSES_AFTER_RESENDS * self._resend_s * 1000)
         else:
             # An end in the receiver's future would not be an end; a wall set back makes one.
             ends_ms = min(self._wall_ms(alert.resolved_ms), now_ms)
         return {
-            "labels": labels(alert),
-            "annotations": annotations(alert, self._wall_ms),
+            **said,
             "startsAt": rfc3339(min(begins_ms, ends_ms)),
             "endsAt": rfc3339(ends_ms),
-            "generatorURL": generator_url(self._external_url, alert),
         }
 
 

@@ -129,6 +129,18 @@ def _ledger(daemon: DaemonView) -> Iterator[tuple[Header, Samples]]:
         {},
         int(daemon.clock_behind_ledger),
     )
+    yield _by(
+        "clock_jumps_total",
+        "How often the machine's clock was set while the daemon ran.",
+        "direction",
+        daemon.clock_jumps,
+    )
+    yield _gauge(
+        "clock_offset_seconds",
+        "How far the machine's clock is ahead of the time that the daemon goes by.",
+        {},
+        daemon.clock_off_s,
+    )
 
 
 def _sources(daemon: DaemonView) -> Iterator[tuple[Header, Samples]]:
@@ -199,6 +211,14 @@ def _engine(snapshot: Snapshot) -> Iterator[tuple[Header, Samples]]:
         "Sequence numbers of the source that never came.",
         "source",
         {source.name: source.gaps_total for source in snapshot.sources},
+    )
+    yield (
+        Header(
+            f"{_OWN}events_missing",
+            "gauge",
+            "Events that the source says it has sent and that have not come, at least.",
+        ),
+        [({"source": source.name}, source.missing) for source in snapshot.sources],
     )
     yield _by(
         "events_discarded_total",

@@ -12,7 +12,7 @@ I/O over aiohttp; the wall's time is injected.
 
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -112,6 +112,15 @@ class DeliveryStatus:
         if outcome.error != self.last_error:
             _log.warning("%s: %s (%s)", self.target, outcome.error, outcome.result.value)
         self.last_error = outcome.error
+
+
+def tally(channels: Mapping[str, Sequence[DeliveryStatus]]) -> dict[tuple[str, str], int]:
+    """Attempts by channel and result, from the status of each channel's receivers."""
+    return {
+        (name, result): sum(getattr(status, f"{result}_total") for status in statuses)
+        for name, statuses in channels.items()
+        for result in ("sent", "failed", "refused")
+    }
 
 
 def open_session(options: SessionOptions) -> aiohttp.ClientSession:

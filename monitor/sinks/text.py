@@ -7,12 +7,13 @@ its limit: digits are added until they differ, because "80.0 %, limit 80.0 %" re
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
 from monitor.core.outages.notices import MISSED
+from monitor.core.outages.outage import Threat
 from monitor.core.outages.sentences import length_words
 from monitor.core.snapshot import Alert, AlertState, Notice, ScopeKind
 from monitor.core.standards import Measure
@@ -25,6 +26,7 @@ _MEASURES: Final = {
     Measure.DISCONNECT_RATIO: "disconnect ratio",
 }
 _DIGITS_MORE: Final = 3
+_PPM: Final = 1_000_000
 
 
 def rfc3339(at_ms: int) -> str:
@@ -165,16 +167,20 @@ def notice_summary(alert: Alert, wall_ms: Callable[[int], int]) -> str:
         return f"Resolved: {who}: no longer watched"
     if notice.deadline_ms is None:
         lost = ", ".join(notice.sources)
-        if alert.resolved_ms is not None:
-            return f"Resolved: {who}: seen again since {instant(alert.resolved_ms)}"
         heard = f": nothing is heard from {lost}" if lost else ""
-        return f"{who}: cannot be seen since {since}{heard}; whether it works is not known"
+        return (
+            f"{who}: cannot be seen since {since}{heard}; whether it works is not known"
+            if alert.resolved_ms is None
+            else f"Resolved: {who}: seen again since {instant(alert.resolved_ms)}"
+        )
     deadline = f"deadline {instant(notice.deadline_ms)}"
     if notice.restored_ms is not None:
         margin_ms = notice.deadline_ms - notice.restored_ms
         side = "before" if margin_ms >= 0 else "after"
         end = f"{length_words(margin_ms)} {side} the {deadline}"
         return f"Resolved: {who}: restored at {instant(notice.restored_ms)}, {end}"
+    if notice.threat is not None:
+        return _risk_summary(alert, notice.threat, who, deadline, instant)
     left_ms = notice.deadline_ms - at_ms
     if alert.rule == MISSED:
         return (
@@ -188,6 +194,21 @@ def notice_summary(alert: Alert, wall_ms: Callable[[int], int]) -> str:
         else f"{deadline} passed {length_words(left_ms)} ago ({alert.clause})"
     )
     return f"{who}: {notice.what} since {since}{figures}, {left}"
+
+
+def _risk_summary(
+    alert: Alert, threat: Threat, who: str, deadline: str, instant: Callable[[int], str]
+) -> str:
+    """One sentence about a deadline that is in danger. The outage goes on."""
+    risk = f"{_whole_percent(threat.miss_ppm)} likely to miss the {deadline}"
+    if alert.reason == "missed":
+        return f"Resolved: {who}: at risk no longer, the {deadline} has been missed"
+    if alert.resolved_ms is not None:
+        # It went over into an alert that is more or less severe, or into none.
+        return f"Resolved: {who}: {alert.reason} from {alert.severity}: {risk}"
+    assert alert.notice is not None
+    outlook = ", ".join(_outlook(threat, instant))
+    return f"{who}: {risk} ({alert.clause}): {outlook}; {alert.notice.what}"
 
 
 def _notice_annotations(
@@ -204,7 +225,9 @@ def _notice_annotations(
     parts = [notice.evidence, *(f"{name} {at}" for name, at in told.items())]
     said = ", ".join(part for part in parts if part)
     figures = {
-        "summary": notice_summary(alert, wall_ms),
+        "summary": notice_summary(alert, wall_ms)
+        if notice.contract
+        else _own_summary(notice, alert),
         "description": f"Rule {alert.rule} on {alert.scope}: {said},"
         f" last change: {alert.reason}. {alert.clause}".rstrip(),
         "clause": alert.clause,
@@ -213,8 +236,47 @@ def _notice_annotations(
         "outage": notice.outage or "",
         "sources": ", ".join(notice.sources),
         **told,
+        **({} if notice.threat is None else _threat_annotations(notice.threat, wall_ms)),
     }
     return {name: value for name, value in figures.items() if value}
+
+
+def _outlook(threat: Threat, instant: Callable[[int], str]) -> Iterator[str]:
+    """When it will be restored, and what would be needed, in words."""
+    for name, at_ms in (("P10", threat.p10_ms), ("P50", threat.p50_ms), ("P90", threat.p90_ms)):
+        yield f"restored {name} {'later than can be seen' if at_ms is None else instant(at_ms)}"
+    if threat.agents_more and threat.agents_from_ms is not None:
+        agents = "agent" if threat.agents_more == 1 else "agents"
+        yield f"{threat.agents_more} more {agents} needed from {instant(threat.agents_from_ms)}"
+
+
+def _threat_annotations(threat: Threat, wall_ms: Callable[[int], int]) -> dict[str, str]:
+    """A forecast for programs: a probability, and instants; what is not known is left out."""
+    instants = {
+        "forecast_at": threat.at_ms,
+        "restored_p10": threat.p10_ms,
+        "restored_p50": threat.p50_ms,
+        "restored_p90": threat.p90_ms,
+        "agents_needed_from": threat.agents_from_ms if threat.agents_more else None,
+    }
+    return {
+        "miss_probability": f"{threat.miss_ppm / _PPM:.3f}",
+        "threshold": _whole_percent(threat.told_ppm) if threat.told_ppm > 0 else "",
+        "agents_needed": str(threat.agents_more) if threat.agents_more else "",
+        **{name: rfc3339(wall_ms(at)) for name, at in instants.items() if at is not None},
+    }
+
+
+def _whole_percent(ppm: int) -> str:
+    """A probability in millionths, never rounded up: nothing is certain."""
+    return f"{ppm * 100 // _PPM} %"
+
+
+def _own_summary(notice: Notice, alert: Alert) -> str:
+    """What is wrong with the daemon itself, and what to do."""
+    if alert.resolved_ms is not None:
+        return f"Resolved: callcenter-monitor: no longer so: {notice.what}"
+    return f"callcenter-monitor: {notice.what}: {notice.evidence}"
 
 
 def _instant_words(then_ms: int, now_ms: int) -> str:

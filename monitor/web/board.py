@@ -37,5 +37,6 @@ VerdictsOf = Callable[[Snapshot, int], Sequence[Verdict]]
 Readiness = Callable[[], list[str]]
 """Reasons why the daemon is not ready; empty when it is."""
 
-Reload = Callable[[], Awaitable[Sequence[str]]]
-"""Loads the configuration anew; returns its faults, none when it is in force."""
+Reload = Callable[[str | None], Awaitable[Sequence[str]]]
+"""Loads the configuration anew for the user who has signed in, None when nobody has; returns its
+faults, none when it is in force."""

@@ -187,6 +187,7 @@ def _sources(snapshot: Snapshot, sources_up: Mapping[str, bool]) -> list[Record]
             "last_event_ms": source.last_event_ms,
             "events_total": source.events_total,
             "gaps_total": source.gaps_total,
+            "missing": source.missing,
         }
         for source in snapshot.sources
     ]

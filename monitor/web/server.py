@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 
 from monitor.web.api import Api
 from monitor.web.board import Board, Readiness, Reload, RenderSlices, VerdictsOf
-from monitor.web.gate import Gate
+from monitor.web.gate import USER, Gate
 from monitor.web.identity import Handshakes, Identity
 from monitor.web.listener import Listener
 from monitor.web.scrape import MetricsPage
@@ -138,8 +138,8 @@ class WebServer:
             return web.Response(status=503, text="".join(f"{reason}\n" for reason in reasons))
         return web.Response(text="ready\n")
 
-    async def _answer_reload(self, _request: web.Request) -> web.Response:
-        faults = await self._reload()
+    async def _answer_reload(self, request: web.Request) -> web.Response:
+        faults = await self._reload(request.get(USER))
         if faults:
             return web.Response(status=422, text="".join(f"{fault}\n" for fault in faults))
         return web.Response(text="reloaded\n")

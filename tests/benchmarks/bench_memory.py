@@ -97,6 +97,9 @@ def run(queues: int, events: int) -> Held:
         engine.on_events(batch, now_ms + SECOND_MS - 1)
         count += len(batch)
         engine.on_tick(now_ms + SECOND_MS)
+        # What goes to the store is handed over each second.
+        engine.intervals.take()
+        engine.happenings()
         if at_s % _LOOKED_EVERY_S == 0:
             daemon = DaemonView(version="0", started_ms=0)
             for _ in exposition.render_slices(engine.snapshot(), daemon):

@@ -1,31 +1,47 @@
 """How well outages are found: hundreds of simulated line-weeks, with one thing happening in most.
 
-Every line has its own seed, size, staff and happening (`outage_weeks.py`); many are watched by one
-engine (`outage_run.py`), which remembers eight ordinary weeks of each. What was said is held
-against the truth of the simulation: found or not, how long after the true onset and after the
-first call that came into it, how far off the dated onset and the restoration are, and what was said
-for nothing. A line on which the truth knows no outage although something happens (enough agents
-were left) is counted as neither right nor wrong.
+Every line has its own seed, size, staff and happening (`outage_weeks.py`); hundreds are watched at
+once, with a memory of eight ordinary weeks of each. What was said is held against the truth of the
+simulation. A line on which the truth knows no outage although something happens (enough agents were
+left) is counted as neither right nor wrong.
 
-    PYTHONPATH=.:tests python tests/benchmarks/bench_outages.py [--quick] [--weeks N] [--seed S]
+Lines that lose their feed are watched by the engine (`outage_run.py`), the others by the signals
+and the book alone (`outage_facts.py`), which says the same at a hundredth of the time; `--engine`
+leaves everything to the engine.
+
+Delays are told three times: since the true onset, since the first call after it entered a queue,
+and since the outage could first be known (`outage_known.py`): since the first caller who fared
+otherwise than with the same seed on an ordinary day. On a line with five calls an hour that is
+minutes after the onset, and nothing can tell it sooner. So is the onset: off the truth, and off
+what could be known, that is off the time between the true onset and the first such caller.
+
+What cannot be reached, and why. One caller who waits for a minute is no news on a line that does
+not tell which agents are free: it happens every day. How long it takes until chance would feign it
+less than once in a year depends on how many callers there are; the figures are given with and
+without agents. Silence is known by calls that do not come, and takes a dozen of them.
+
+    PYTHONPATH=.:tests python tests/benchmarks/bench_outages.py [--quick] [--engine] [--weeks N]
+        [--days N] [--seed S] [--cases]
 """
 
 import math
 import sys
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from time import process_time
 from typing import Final, NamedTuple
 
 from figures import JSON_OPTION, SEED, Figure, percentile, present
-from outage_run import Said, run
-from outage_weeks import COLLAPSE, FEED_LOST, HOUR_MS, KINDS, SIZES, STOP, Week, lines
+from outage_facts import watched
+from outage_known import known_ms
+from outage_run import Judged, Said, run
+from outage_weeks import COLLAPSE, FEED_LOST, HOUR_MS, KINDS, SIZES, STOP, Line, Week, lines
 
-_WEEKS: Final = 240
+_WEEKS: Final = 500
 _QUICK: Final = 20
 _DAYS: Final = 7
-_RUN: Final = 60
-_PROCESSES: Final = 2
+# So many lines are watched at once, by the engine and without it.
+_BY_ENGINE: Final = 60
+_ALONE: Final = 250
 _WITHIN_MS: Final = 60_000
 _COLLAPSE_MS: Final = 600_000
 # What was caused is found at the latest so long after it was over.
@@ -44,10 +60,13 @@ class Case(NamedTuple):
     is_found: bool
     delay_ms: int | None
     after_call_ms: int | None
+    after_known_ms: int | None
     onset_off_ms: int | None
+    onset_off_known_ms: int | None
     restored_off_ms: int | None
     false: int
     blind: int
+    signals: tuple[str, ...]
 
 
 def judge(week: Week, said: list[Said]) -> Case:
@@ -60,11 +79,18 @@ def judge(week: Week, said: list[Said]) -> Case:
         if line.kind != FEED_LOST and week.from_ms <= one.opened_ms <= week.until_ms + _AFTER_MS
     ]
     first = caused[0] if caused and true is not None else None
-    delay_ms = after_call_ms = onset_off_ms = restored_off_ms = None
+    delay_ms = after_call_ms = after_known_ms = None
+    onset_off_ms = onset_off_known_ms = restored_off_ms = None
+    known = known_ms(week)
     if first is not None and true is not None:
         delay_ms = first.opened_ms - true.onset_ms
         after_call_ms = first.opened_ms - week.first_ms if week.first_ms else None
         onset_off_ms = first.onset_ms - true.onset_ms
+        if known is not None:
+            after_known_ms = first.opened_ms - known
+            latest_ms = max(true.onset_ms, known)
+            nearest_ms = min(max(first.onset_ms, true.onset_ms), latest_ms)
+            onset_off_known_ms = first.onset_ms - nearest_ms
         # Of what was found to relapse, the last end counts.
         if caused[-1].restored_ms is not None and true.restored_ms is not None:
             restored_off_ms = caused[-1].restored_ms - true.restored_ms
@@ -78,38 +104,56 @@ def judge(week: Week, said: list[Said]) -> Case:
         is_found=first is not None,
         delay_ms=delay_ms,
         after_call_ms=after_call_ms,
+        after_known_ms=after_known_ms,
         onset_off_ms=onset_off_ms,
+        onset_off_known_ms=onset_off_known_ms,
         restored_off_ms=restored_off_ms,
         false=len(said) - len(caused),
         blind=sum(
             span.from_ms <= one.opened_ms < span.until_ms for one in said for span in truth.blind
         ),
+        signals=tuple(sorted({name for one in said for name in one.signals})),
     )
 
 
-def watch(seeds: tuple[int, int, int]) -> tuple[list[Case], float]:
-    """Play and judge: the first seed, how many lines, how many days. Gives CPU seconds as well."""
-    begun = process_time()
-    cases = [judge(one.week, one.said) for one in run(lines(*seeds))]
-    return cases, process_time() - begun
+def watch(some: list[Line], *, by_engine: bool) -> list[Case]:
+    """Play, watch and judge lines that are watched for equally long."""
+    if by_engine:
+        found: list[Judged] = run(some)
+    else:
+        found = watched([Week(line) for line in some], counts_talks=_counts_talks())
+    return [judge(one.week, one.said) for one in found]
+
+
+def _counts_talks() -> bool:
+    """Whether the watch of the engine counts conversations."""
+    (judged,) = run([Line(0, 0, 300, FEED_LOST, False, 0)])
+    return judged.counts_talks
 
 
 def measure(quick: bool) -> list[Figure]:  # noqa: FBT001 (the one argument of every benchmark)
     """Watch all lines, print what each size and kind came to, and give the figures."""
     count = _option("--weeks", _QUICK if quick else _WEEKS)
     first = _option("--seed", SEED)
-    days = 1 if quick else _DAYS
-    size = min(_RUN, -(-count // _PROCESSES))
-    jobs = [(first + at, min(size, count - at), days) for at in range(0, count, size)]
-    with ProcessPoolExecutor(_PROCESSES) as pool:
-        done = list(pool.map(watch, jobs))
-    cases = [case for part, _ in done for case in part]
-    spent_s = sum(cpu_s for _, cpu_s in done)
+    days = _option("--days", 1 if quick else _DAYS)
+    begun = process_time()
+    cases: list[Case] = []
+    every = lines(first, count, days)
+    for by_engine, size in ((True, _BY_ENGINE), (False, _ALONE)):
+        some = [
+            line
+            for line in every
+            if by_engine == ("--engine" in sys.argv or line.kind == FEED_LOST)
+        ]
+        for at in range(0, len(some), size):
+            cases += watch(some[at : at + size], by_engine=by_engine)
     if JSON_OPTION not in sys.argv:
         sys.stdout.write(
             f"{count} lines of {days} days, seeds {first} to {first + count - 1}, "
-            f"{spent_s:.0f} s of CPU\n\n{overview(cases)}\n\n"
+            f"{process_time() - begun:.0f} s of CPU\n\n{overview(cases)}\n\n"
         )
+    if "--cases" in sys.argv:
+        sys.stdout.write("\n".join(map(str, sorted(cases))) + "\n\n")
     return _figures(cases, f"{count} lines of {days} days, seeds from {first}")
 
 

@@ -75,7 +75,7 @@ def run(lines: Sequence[Line]) -> list[Judged]:
                 held = []
             engine.on_tick(now_ms)
             happened += engine.happenings()
-    return _told(weeks, happened)
+    return judged_of(weeks, happened)
 
 
 class _Feed:
@@ -133,7 +133,8 @@ def _remember(engine: Engine, weeks: Sequence[Week]) -> None:
             watch.expectation.kept[rows[name]] = kept
 
 
-def _told(weeks: Sequence[Week], happened: list[Happening]) -> list[Judged]:
+def judged_of(weeks: Sequence[Week], happened: list[Happening]) -> list[Judged]:
+    """What was said of each line."""
     found = {week.line.contract: Judged(week) for week in weeks}
     restored = {
         one.outage: int(one.figures["restored_ms"]) for one in happened if one.kind == "restored"

@@ -15,9 +15,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.calendars.local_quarter import local_quarter
 from monitor.core import events as ev
 from monitor.core.events import Event
-from monitor.core.outages.expectation import QUARTER_MS, Expectation
+from monitor.core.outages.week_clock import QUARTER_MS
 from monitor.simulation.course import Course
 from monitor.simulation.scenario_model import ScenarioFile
 from monitor.simulation.simulate import Simulated, simulate
@@ -28,6 +29,8 @@ NORMAL: Final = "normal"
 FEED_LOST: Final = "feed_lost"
 STOP: Final = "stop_answering"
 COLLAPSE: Final = "agents_times"
+DEMAND: Final = "demand_times"
+SILENT: Final = "acd_silent"
 # What happens, and on which share of the lines.
 KINDS: Final = (
     (NORMAL, 0.30),
@@ -35,8 +38,8 @@ KINDS: Final = (
     (COLLAPSE, 0.16),
     ("trunk_failure", 0.08),
     ("site_closed", 0.07),
-    ("demand_times", 0.07),
-    ("acd_silent", 0.06),
+    (DEMAND, 0.07),
+    (SILENT, 0.06),
     (FEED_LOST, 0.08),
 )
 ZONE: Final = "America/New_York"
@@ -170,7 +173,7 @@ class Week:
             at_ms = quarter * QUARTER_MS
             if any(from_ms <= at_ms < until_ms for from_ms, until_ms in self.open):
                 mean = usual[quarters == quarter].sum() * (1 - _CONTAINED)
-                found[Expectation.slot(at_ms)] = self._rng.poisson(mean, _KEPT)
+                found[local_quarter(ZONE, at_ms)[0]] = self._rng.poisson(mean, _KEPT)
         return found
 
     # -- the scenario -------------------------------------------------------------------------

@@ -35,6 +35,11 @@ def test_every_key_of_the_model_is_printed(tmp_path: Path, monkeypatch: pytest.M
     text = text.replace(
         "    lines:\n", f"    closures: [{closed}]\n    pharmacies: [{open_}]\n    lines:\n"
     )
+    text = text.replace(
+        "queues: [member-en]",
+        "queues: [member-en], expected: [{hours: always, calls_per_hour: 9}]",
+        1,
+    )
     told = explain(load_text(tmp_path, text))
     for section in Section.__subclasses__():
         if section.__name__ == "Alertmanager":

@@ -58,13 +58,17 @@ def resolved(alert: Alert, at_ms: int | None = None) -> Alert:
 
 
 def sink_to(
-    *urls: str, resend_s: float = 60.0, wall_now_ms: Callable[[], int] = now_ms
+    *urls: str,
+    resend_s: float = 60.0,
+    wall_now_ms: Callable[[], int] = now_ms,
+    is_sure: Callable[[], bool] = lambda: True,
 ) -> AlertmanagerSink:
     return AlertmanagerSink(
         "ops",
         urls,
         wall_ms=lambda at_ms: at_ms,
         wall_now_ms=wall_now_ms,
+        is_sure=is_sure,
         external_url="https://monitor.example",
         resend_s=resend_s,
         backoff_cap_s=0.3,
@@ -124,6 +128,28 @@ async def test_a_firing_alert_is_listed_with_labels_that_never_change_and_then_r
             await wait_until_async(lambda: not manager.alerts(), WITHIN_S, "the alert is resolved")
         assert sink.statuses[0].refused_total == 0
         assert sink.statuses[0].outstanding == 0
+
+
+@pytest.mark.real
+async def test_by_a_clock_that_cannot_be_believed_no_alert_ends(tmp_path: Path) -> None:
+    day_ms = 86_400_000
+    with alertmanager(tmp_path) as manager:
+        behind = sink_to(manager.url, wall_now_ms=lambda: now_ms() - day_ms, is_sure=lambda: False)
+        async with running(behind) as sink:
+            alert = hold_alert()
+            sink.publish([alert])
+            await wait_until_async(manager.alerts, WITHIN_S, "the alert is listed")
+            (listed,) = manager.alerts()
+            assert alert.fired_ms is not None
+            began = datetime.fromtimestamp(alert.fired_ms / 1000, UTC)
+            assert datetime.fromisoformat(listed["startsAt"]) == began
+            left = datetime.fromisoformat(listed["endsAt"]) - datetime.fromtimestamp(
+                now_ms() / 1000, UTC
+            )
+            # Alertmanager's own time, as long as nothing is said of it.
+            assert 0 < left.total_seconds() <= 300
+            sink.publish([resolved(alert)])
+            await wait_until_async(lambda: not manager.alerts(), WITHIN_S, "the alert is resolved")
 
 
 @pytest.mark.real

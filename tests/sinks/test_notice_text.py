@@ -3,9 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from outage_parts import DEADLINE_MS, HOUR_MS, MINUTE_MS, ONSET_MS, make_notice_alert
 from snapshots import AT_MS
 
+from monitor.core.outages.outage import Threat
 from monitor.core.snapshot import Alert, AlertState, Notice
 from monitor.sinks.text import annotations, labels, notice_summary, rfc3339, starts_ms
 
@@ -51,6 +53,53 @@ def test_blindness_says_that_nothing_is_known() -> None:
     assert "clause" not in annotations(alert, lambda at_ms: at_ms)
     seen = replace(alert, state=AlertState.RESOLVED, resolved_ms=AT_MS, reason="seen")
     assert summary(seen) == "Resolved: H0001 call center: seen again since 20:26 UTC"
+
+
+def at_risk(**given: Any) -> Alert:  # noqa: ANN401 (any attribute of an alert)
+    threat = Threat(
+        at_ms=AT_MS,
+        miss_ppm=789_999,
+        climatology_ppm=400_000,
+        p10_ms=ONSET_MS + 10 * HOUR_MS,
+        p50_ms=ONSET_MS + 80 * HOUR_MS,
+        p90_ms=None,
+        agents_more=31,
+        agents_from_ms=ONSET_MS + 2 * HOUR_MS,
+        drivers={},
+        version="1",
+        told_ppm=750_000,
+    )
+    values = {"rule": "CallCenterDeadlineAtRisk", "reason": "likely", "breached_ms": AT_MS}
+    return told(make_notice_alert(**(values | given)), threat=threat)
+
+
+def test_a_deadline_at_risk_says_how_likely_until_when_and_what_is_needed() -> None:
+    alert = at_risk()
+    assert summary(alert) == (
+        "H0001 call center: 78 % likely to miss the deadline 31 May 19:24 UTC"
+        " (42 CFR 422.504(o)(2), 423.505(p)(2)): restored P10 29 May 05:24 UTC, restored P50 1 Jun"
+        " 03:24 UTC, restored P90 later than can be seen, 31 more agents needed from 21:24 UTC;"
+        " no call answered"
+    )
+    said = annotations(alert, lambda at_ms: at_ms)
+    assert (said["miss_probability"], said["threshold"]) == ("0.790", "75 %")
+    assert said["restored_p10"] == rfc3339(ONSET_MS + 10 * HOUR_MS)
+    assert "restored_p90" not in said
+    assert (said["agents_needed"], said["deadline"]) == ("31", rfc3339(DEADLINE_MS))
+    assert labels(alert) == labels(at_risk(breached_ms=AT_MS + HOUR_MS))
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("raised", "Resolved: H0001 call center: raised from critical: 78 % likely to miss the"),
+        ("lowered", "Resolved: H0001 call center: lowered from critical: 78 % likely to miss the"),
+        ("missed", "Resolved: H0001 call center: at risk no longer, the deadline 31 May 19:24 UTC"),
+    ],
+)
+def test_a_risk_that_is_over_says_what_became_of_it(reason: str, sentence: str) -> None:
+    over = at_risk(reason=reason, state=AlertState.RESOLVED, resolved_ms=AT_MS)
+    assert summary(over).startswith(sentence)
 
 
 def test_labels_never_change_and_the_start_is_the_onset() -> None:

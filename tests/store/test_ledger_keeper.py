@@ -27,10 +27,14 @@ def _lose_the_second(connection: sqlite3.Connection) -> None:
 
 @pytest.fixture
 def set_wall(monkeypatch: pytest.MonkeyPatch) -> Set:
-    """Sets what the wall clock says, epoch ms."""
+    """Has time pass until the wall clock says this, epoch ms; or be set back to it."""
+    latest_ms = T
 
     def set_to(at_ms: int) -> None:
+        nonlocal latest_ms
+        latest_ms = max(latest_ms, at_ms)
         monkeypatch.setattr(Clock, "_read", staticmethod(lambda: at_ms))
+        monkeypatch.setattr(Clock, "_read_steady", staticmethod(lambda: latest_ms))
 
     set_to(T)
     return set_to
@@ -58,7 +62,7 @@ def test_a_clock_says_by_how_much_it_would_be_behind(set_wall: Set) -> None:
     set_wall(T + 6_000)
     assert (clock.now_ms(), clock.behind_ms()) == (T + 6_000, 0)
     set_wall(T - 1_000)
-    assert (clock.now_ms(), clock.behind_ms()) == (T + 6_000, 7_000)
+    assert (clock.now_ms(), clock.behind_ms(), clock.off_ms()) == (T + 6_000, 0, -7_000)
 
 
 def test_a_fast_clock_is_behind_in_its_own_time(set_wall: Set) -> None:

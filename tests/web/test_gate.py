@@ -99,6 +99,15 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
         writer.close()
 
 
+async def test_a_reload_is_done_for_whoever_has_signed_in(users_file: Path) -> None:
+    board = HandBoard(make_snapshot())
+    async with serving(board, WebSettings(port=0, users_file=users_file)) as server:
+        url, floor = f"{server.url}-/reload", {"Authorization": basic("floor", PASSWORD)}
+        for headers, user in (({}, None), (REMOTE | floor, "floor")):
+            assert await status_of(url, "POST", headers=headers) == 200
+            assert board.reloaded_by == user
+
+
 async def test_an_address_that_is_too_long_is_refused() -> None:
     async with serving(HandBoard(make_snapshot())) as server:
         assert await status_of(f"{server.url}{'x' * 20_000}") in (400, 414)

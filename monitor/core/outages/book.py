@@ -12,13 +12,15 @@ Pure: no I/O, no clock.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from monitor.core import fields
 from monitor.core.outages.continuity import ContinuityPlan
-from monitor.core.outages.facts import Facts
+from monitor.core.outages.facts import BoolArray, Facts
 from monitor.core.outages.outage import (
     CALL_CENTER,
     DECLARED,
@@ -117,10 +119,11 @@ class OutageBook:
         """Move everything to one second, not before the last one."""
         signals = self.signals
         signals.update(facts)
-        some = bool((signals.since_ms >= 0).any())
+        stirred: BoolArray = np.logical_or.reduce(signals.since_ms >= 0)
+        some = bool(stirred.any())
         if not (some or self.open or self.suspected):
             return
-        for watched in self._watched:
+        for watched in self._concerned(stirred):
             outage = self.open.get(watched.contract)
             active = self._active(watched, facts) if some else []
             if outage is None:
@@ -133,6 +136,19 @@ class OutageBook:
                 self._abandon(outage, facts.at_ms)
             else:
                 self._climb(outage, facts.at_ms)
+
+    def _concerned(self, stirred: BoolArray) -> Iterator[Watched]:
+        """The contracts of which there is anything to say: on most seconds a few out of many."""
+        of_all = bool(stirred[self._whole])
+        rows = set(np.flatnonzero(stirred).tolist())
+        for one in self._watched:
+            if (
+                of_all
+                or one.contract in self.open
+                or one.contract in self.suspected
+                or not rows.isdisjoint(one.rows)
+            ):
+                yield one
 
     def take(self) -> list[Happening]:
         """What has happened since the last call."""

@@ -18,23 +18,36 @@ RESTORE_WITHIN_MS: Final = 72 * _HOUR_MS
 
 @dataclass(frozen=True, slots=True)
 class NoAnswerPlan:
-    """Callers wait and nobody is answered.
+    """Callers wait and nobody is answered, or far fewer than should be; see `unanswered.py`.
 
     Attributes:
-        for_ms: At least this long.
+        for_ms: At least this long, > 0.
         most_ms: From this long on whatever chance may say, if `min_unanswered` calls wait or have
-            left unanswered meanwhile.
-        min_unanswered: Fewer calls that went unanswered prove nothing.
-        idle_for_ms: Or agents have been free all this while, whatever chance may say.
-        min_ignored: And at least so many calls went unanswered: where agents serve several queues,
-            one alone may want another agent than those. Where they serve just one, one is enough.
+            left unanswered meanwhile; >= `for_ms`.
+        min_unanswered: Fewer calls that went unanswered prove nothing, >= 1.
+        idle_for_ms: Or agents have been free all this while, whatever chance may say, > 0.
+        min_ignored: And at least so many calls went unanswered, >= 1: where agents serve several
+            queues, one alone may want another agent than those. Where they serve just one, one is
+            enough.
+        free_per_mille: Where nobody tells which agents are free: so many in a thousand of the most
+            conversations there were of late at a time are held to be agents who still are there;
+            1 to 1000. Those of them who do not talk should answer.
+        wrap_up_ms: How long it takes on average until an agent who should answer does, > 0. That
+            it takes t has the probability exp(-t / wrap_up_ms), for each of them.
+        slow_per_mille: Answers that come at no more than so many in a thousand of their usual rate
+            while callers wait are too few; 1 to 999. The smaller, the surer, and the later.
+        slow_wait_ms: And a caller has waited so long, >= 0.
     """
 
     for_ms: int = 30 * _SECOND_MS
-    most_ms: int = 10 * _MINUTE_MS
+    most_ms: int = 20 * _MINUTE_MS
     min_unanswered: int = 3
     idle_for_ms: int = 25 * _SECOND_MS
     min_ignored: int = 2
+    slow_per_mille: int = 500
+    slow_wait_ms: int = _MINUTE_MS
+    free_per_mille: int = 800
+    wrap_up_ms: int = 30 * _SECOND_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +57,19 @@ class HoldPlan:
     Judged over the last five minutes, or the quarter or the hour where five minutes have too few.
 
     Attributes:
-        hold_floor_times: `hold_floor` is this many times the limit of the hold.
-        within_per_mille: Or it is beyond the limit, and at most so many in a thousand of the
-            decided calls were in time.
+        hold_floor_times: `hold_floor` is this many times the limit of the hold, >= 1.
+        within_floor_per_mille: Or it is so many thousandths of the limit, >= 1000. At the limit
+            itself, a line with just enough agents has such a stretch several times a year.
+        within_per_mille: And then at most so many in a thousand of the decided calls were in time.
         for_ms: And that lasts.
         min_calls: On fewer calls nothing is said.
         min_stretch: But so many are enough since callers began to be answered late, if both hold.
     """
 
     hold_floor_times: int = 2
+    within_floor_per_mille: int = 1_400
     within_per_mille: int = 200
-    for_ms: int = 2 * _MINUTE_MS
+    for_ms: int = _MINUTE_MS
     min_calls: int = 20
     min_stretch: int = 10
 
@@ -101,9 +116,12 @@ class AgentsPlan:
         within_ms: Who were there at most within this time before.
         min_agents: Fewer before prove nothing: a shift of two may end.
         for_ms: And that lasts.
-        work_per_mille: Or fewer are there than so many in a thousand of those who were busy on
-            average in the last quarter of an hour without a queue.
-        wait_ms: And a caller has waited so long, with no agent free.
+        work_per_mille: Or fewer are there than so many in a thousand of those whom the work takes,
+            by what agents were busy with of late and what is expected; see `workforce.py`.
+        talk_per_mille: Where nobody tells who is there: at most so many in a thousand of those
+            conversations go on. Less than the above, since who does not talk may be busy.
+        min_lacking: And at least so many conversations are lacking, >= 1.
+        wait_ms: And a caller has waited so long, with no agent free, >= 0.
     """
 
     per_mille: int = 300
@@ -111,9 +129,31 @@ class AgentsPlan:
     min_agents: int = 10
     for_ms: int = 2 * _MINUTE_MS
     work_per_mille: int = 900
+    talk_per_mille: int = 600
+    min_lacking: int = 3
     wait_ms: int = _MINUTE_MS
 
 
+@dataclass(frozen=True, slots=True)
+class ForecastThreshold:
+    """A probability to miss the deadline from which on it is an alert.
+
+    Attributes:
+        miss_ppm: The probability, in millionths.
+        severity: Of the alert while this is the highest threshold that was passed.
+    """
+
+    miss_ppm: int
+    severity: str
+
+
+# One in four is known, even odds need attention, and from there somebody has to be woken.
+FORECAST_THRESHOLDS: Final = (
+    ForecastThreshold(250_000, "info"),
+    ForecastThreshold(500_000, "warning"),
+    ForecastThreshold(750_000, "critical"),
+    ForecastThreshold(900_000, "critical"),
+)
 _HOURS: Final = (0, 24, 36, 48, 60, 66, 70, 71, 72)
 
 
@@ -126,6 +166,7 @@ class ContinuityPlan:
         confirm_ms: How long a function has to have been good, open and seen, before it is restored.
         ladder_ms: Ages of an outage at which it is told anew, ascending.
         ladder_every_ms: And then again and again.
+        forecast_thresholds: Probabilities to miss the deadline that are told, ascending.
         false_per_year: How many outages a year chance may feign for each scope and signal that
             counts on chance (no answer, silence).
         blind_after_ms: A source of which nothing is heard for this long is not seen any more.
@@ -139,7 +180,8 @@ class ContinuityPlan:
     confirm_ms: int = _HOUR_MS
     ladder_ms: tuple[int, ...] = tuple(hours * _HOUR_MS for hours in _HOURS)
     ladder_every_ms: int = _HOUR_MS
-    false_per_year: float = 0.05
+    forecast_thresholds: tuple[ForecastThreshold, ...] = FORECAST_THRESHOLDS
+    false_per_year: float = 0.1
     blind_after_ms: int = 30 * _SECOND_MS
     turn_ms: int = 2 * _MINUTE_MS
     recover_min_answered: int = 3

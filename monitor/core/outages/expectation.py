@@ -1,10 +1,10 @@
 """How many calls to expect: a robust memory of the same quarter of an hour in earlier weeks.
 
-For each watched scope and each quarter-hour of the week the last eight counts are kept; the median
+For each watched scope and each quarter-hour of its week the last eight counts are kept; the median
 of them is expected, so that one week of trouble (or two) teaches nothing wrong. Until there are
-three, what the configuration says stands in, and where that says nothing the last hour of today,
-trusted less. Quarters that were not seen whole, on a holiday, outside required hours or within an
-outage are not learned.
+three, the last hour of today stands in, and where that is not known what the configuration says,
+each trusted less. Quarters that were not seen whole, on a holiday, outside required hours or within
+an outage are not learned, and of a holiday nothing is expected but what its last hour was like.
 
 How sure that is, is a shape of the gamma distribution that the rate is drawn from: the mean squared
 over the variance of what was seen, between 5 and 50.
@@ -18,16 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.core.outages.facts import BoolArray
-from monitor.core.plan import MINUTE_MS
+from monitor.core.outages.week_clock import SLOTS, WeekClock
 from monitor.core.snapshot import FloatArray, IntArray
 
-QUARTER_MS: Final = 15 * MINUTE_MS
-SLOTS: Final = 7 * 24 * 4
 _KEPT: Final = 8
 _ENOUGH: Final = 3
 _SPREAD_UNLEARNED: Final = 5.0
+# From the mean of the hour before it was 36 in a real bank's call center (722 open quarter-hours of
+# August 1999); others may be less steady.
+_SPREAD_LATELY: Final = 15.0
 _SPREAD_MOST: Final = 50.0
-_QUARTER_S: Final = QUARTER_MS / 1000
+_QUARTER_S: Final = 15 * 60.0
 _NONE: Final = -1
 # The scale factor that makes the median absolute deviation a standard deviation (normal case).
 _MAD_SCALE: Final = 1.4826
@@ -39,7 +40,7 @@ class Expectation:
     """Expected calls of all watched scopes.
 
     Args:
-        rows: Watched scopes.
+        clock: Knows the week of each watched scope.
         prior: Shape (rows, SLOTS), float64: calls in each quarter-hour as configured, NaN where
             nothing is; None for nothing at all.
 
@@ -47,29 +48,25 @@ class Expectation:
         kept: Shape (rows, SLOTS, 8), int32: the last counts, the newest first; -1 for none.
     """
 
-    def __init__(self, rows: int, prior: FloatArray | None = None) -> None:
-        self.kept: Kept = np.full((rows, SLOTS, _KEPT), _NONE, dtype=np.int32)
+    def __init__(self, clock: WeekClock, prior: FloatArray | None = None) -> None:
+        self._clock = clock
+        self.kept: Kept = np.full((clock.rows, SLOTS, _KEPT), _NONE, dtype=np.int32)
         self._prior = prior
 
-    def learn(self, slot: int, counts: IntArray, whole: BoolArray) -> None:
+    def learn(self, at_ms: int, counts: IntArray, whole: BoolArray) -> None:
         """Take up a quarter-hour that is over.
 
         Args:
-            slot: Which of the week, 0 to SLOTS - 1; see `slot`.
+            at_ms: An instant within it.
             counts: Shape (rows,), int64: calls that entered a queue.
             whole: Shape (rows,), bool: whether it may be learned from.
         """
-        assert 0 <= slot < SLOTS
-        kept = self.kept[whole, slot]
+        slots, is_holiday = self._clock.now(at_ms)
+        rows = np.flatnonzero(whole & ~is_holiday)
+        kept = self.kept[rows, slots[rows]]
         kept[:, 1:] = kept[:, :-1]
-        kept[:, 0] = counts[whole]
-        self.kept[whole, slot] = kept
-
-    @staticmethod
-    def slot(at_ms: int) -> int:
-        """Quarter-hour of the week that holds an instant, from Monday midnight UTC."""
-        # Epoch day 0 was a Thursday.
-        return (at_ms // QUARTER_MS - 4 * 96) % SLOTS
+        kept[:, 0] = counts[rows]
+        self.kept[rows, slots[rows]] = kept
 
     def week(self, row: int) -> FloatArray:
         """Expected calls of each quarter-hour of the week; NaN where that is not learned.
@@ -84,25 +81,41 @@ class Expectation:
             found[learned] = np.nanmedian(kept[learned], axis=1)
         return found
 
-    def per_second(self, slot: int, last_hour: IntArray) -> tuple[FloatArray, FloatArray]:
+    def course(self, row: int, start_ms: int, count: int) -> FloatArray:
+        """Expected calls of quarter-hours that follow each other; NaN where that is not learned.
+
+        Args:
+            row: Of the scope.
+            start_ms: Where the first one begins, epoch ms; a whole quarter of an hour.
+            count: How many.
+
+        Returns:
+            Shape (count,), float64.
+        """
+        return self.week(row)[self._clock.course(row, start_ms, count)]
+
+    def per_second(self, at_ms: int, lately: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Expected calls a second, and how sure that is.
 
         Args:
-            slot: The quarter-hour of the week.
-            last_hour: Shape (rows,), int64: calls of the last hour that was well seen; -1 unknown.
+            at_ms: Now, epoch ms.
+            lately: Shape (rows,), float64: calls in a quarter-hour of today; NaN where that is not
+                known.
 
         Returns:
             Two arrays of shape (rows,): calls a second, NaN where nothing can be said; and the
             shape of its gamma distribution, 5 to 50.
         """
-        kept = self.kept[:, slot].astype(np.float64)
-        kept[kept < 0] = np.nan
+        slots, is_holiday = self._clock.now(at_ms)
+        every_row = np.arange(slots.size)
+        kept = self.kept[every_row, slots].astype(np.float64)
+        kept[(kept < 0) | is_holiday[:, None]] = np.nan
         learned = (~np.isnan(kept)).sum(axis=1) >= _ENOUGH
-        rate = np.where(last_hour >= 0, last_hour / 4.0, np.nan)
+        rate = lately.copy()
+        is_told = np.isnan(rate) & ~is_holiday
+        spread = np.where(np.isnan(rate), _SPREAD_UNLEARNED, _SPREAD_LATELY)
         if self._prior is not None:
-            told = self._prior[:, slot]
-            rate = np.where(np.isnan(told), rate, told)
-        spread = np.full(rate.size, _SPREAD_UNLEARNED)
+            rate[is_told] = self._prior[is_told, slots[is_told]]
         if learned.any():
             seen = kept[learned]
             median = np.nanmedian(seen, axis=1)

@@ -1,16 +1,18 @@
 """Notices: what the watch finds, as alerts with the life that all alerts have.
 
     CallCenterOutage         critical   while an outage of a contract is open
+    CallCenterDeadlineAtRisk by plan    while the forecast says that it may not be restored in time
     CallCenterDeadlineMissed critical   from its missed deadline until it is restored
     CallCenterBlind          warning    while a contract has not been seen for longer than allowed
 
 An outage is its own memory: its alerts are made from it whenever they are asked for. Kept beside it
 is only what nothing else knows: since when a contract has not been seen, how many outages there
 were, and which changes have been told. Blindness is a notice of its own; it opens no outage and
-closes none.
+closes none. Of a deadline at risk there is one alert at a time; when its severity changes, it ends
+and the next begins, because receivers know an alert by its labels.
 
-Invariant: a key is made of organization, rule, scope and onset, so a restart and a second replica
-with the same inputs make the same.
+Invariant: a key is made of organization, rule, scope and onset, and of a risk which one it is, so a
+restart and a second replica with the same inputs make the same.
 
 Pure: no I/O, no clock.
 """
@@ -26,12 +28,13 @@ from monitor.core.alerts import RESOLVED_FOR_MS
 from monitor.core.outages.book import OutageBook
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.facts import Facts
-from monitor.core.outages.outage import UNKNOWN, Happening, Outage
+from monitor.core.outages.outage import UNKNOWN, Happening, Outage, Risk
 from monitor.core.outages.sentences import evidence_sentence, what_fails
 from monitor.core.outages.sight import Sight
 from monitor.core.snapshot import Alert, AlertState, Notice, Scope, Transition
 
 OUTAGE: Final = "CallCenterOutage"
+AT_RISK: Final = "CallCenterDeadlineAtRisk"
 MISSED: Final = "CallCenterDeadlineMissed"
 BLIND: Final = "CallCenterBlind"
 _CLAUSE: Final = "42 CFR 422.504(o)(2), 423.505(p)(2)"
@@ -40,6 +43,8 @@ _FIRST_KEPT: Final = 10
 _COURSE_KEPT: Final = 60
 _COURSES_KEPT: Final = 200
 _BLIND_KEPT: Final = 10_000
+# Happenings that are kept with what speaks for which cause.
+_WITH_CAUSES: Final = frozenset(("opened", "relapsed", "ladder", "missed"))
 
 
 class Blindness(Struct):
@@ -122,6 +127,10 @@ class Notices:
         courses, happened = self.state.courses, self._book.take()
         self._happened += happened
         for one in happened:
+            if one.kind in _WITH_CAUSES:
+                outage = self._book.find(one.outage)
+                if outage is not None and outage.causes is not None:
+                    one.figures["causes"] = msgspec.to_builtins(outage.causes)
             if one.kind in ("opened", "declared") and one.outage not in courses:
                 opened = self.state.opened
                 opened[one.contract] = opened.get(one.contract, 0) + 1
@@ -219,10 +228,20 @@ class Notices:
             restored_ms=None if outage.is_open else outage.restored_ms,
         )
         onset, closed_ms = self._onset(outage), outage.closed_ms
-        yield self._alert(OUTAGE, onset, outage.onset_ms, outage.opened_ms, closed_ms, notice)
+        until = (closed_ms, "opened" if outage.is_open else "restored")
+        yield self._alert(
+            OUTAGE, "critical", onset, (outage.onset_ms, outage.opened_ms), until, notice
+        )
+        for risk in outage.risks:
+            until = _end_of(risk, outage)
+            if until[0] == UNKNOWN or at_ms - until[0] < RESOLVED_FOR_MS:
+                key, since = f"{onset}/{risk.ordinal}", (risk.since_ms, risk.since_ms)
+                likely = replace(notice, threat=outage.threat)
+                yield self._alert(AT_RISK, risk.severity, key, since, until, likely)
         if outage.is_missed:
-            missed_ms = outage.deadline_ms
-            yield self._alert(MISSED, onset, missed_ms, missed_ms, closed_ms, notice)
+            since = (outage.deadline_ms, outage.deadline_ms)
+            until = (closed_ms, "passed" if outage.is_open else "restored")
+            yield self._alert(MISSED, "critical", onset, since, until, notice)
 
     def _of_blindness(self, blind: Blindness, at_ms: int) -> Alert:
         lines = [name.split("/", 2)[2] for name in blind.lines if name.startswith("line/")]
@@ -233,10 +252,9 @@ class Notices:
             evidence=f"lines not seen: {', '.join(lines)}" if lines else "",
             sources=blind.sources,
         )
-        since_ms = blind.since_ms
-        return self._alert(
-            BLIND, str(since_ms), since_ms, blind.fired_ms, blind.resolved_ms, notice
-        )
+        since = (blind.since_ms, blind.fired_ms)
+        until = (blind.resolved_ms, "unseen" if blind.resolved_ms == UNKNOWN else "seen")
+        return self._alert(BLIND, "warning", str(blind.since_ms), since, until, notice)
 
     def _onset(self, outage: Outage) -> str:
         """The onset as part of a key.
@@ -256,31 +274,40 @@ class Notices:
     def _alert(
         self,
         rule: str,
+        severity: str,
         onset: str,
-        since_ms: int,
-        fired_ms: int,
-        resolved_ms: int,
+        since: tuple[int, int],
+        until: tuple[int, str],
         notice: Notice,
     ) -> Alert:
-        contract, is_over = notice.contract, resolved_ms != UNKNOWN
+        """One alert.
+
+        Args:
+            rule: Its name.
+            severity: Its severity.
+            onset: What tells it from others of the contract, in its key.
+            since: Since when it is so, and when that was told.
+            until: Until when, UNKNOWN while it is so; and why it changed last.
+            notice: What it says.
+        """
+        contract, (resolved_ms, reason) = notice.contract, until
+        is_over = resolved_ms != UNKNOWN
         scope = f"contract/{contract}"
         scopes = self.scopes.get(contract)
         unlisted = {"organization": self._organization, "contract": contract}
-        begun = {OUTAGE: "opened", MISSED: "passed", BLIND: "unseen"}[rule]
-        ended = "seen" if rule == BLIND else "restored"
         return Alert(
             key=f"{self._organization}/{rule}/{scope}/{onset}",
             rule=rule,
-            severity="warning" if rule == BLIND else "critical",
+            severity=severity,
             scope=scope,
             labels=scopes[0].labels if scopes else unlisted,
             measure=None,
             window_ms=None,
             state=AlertState.RESOLVED if is_over else AlertState.FIRING,
-            breached_ms=since_ms,
-            fired_ms=fired_ms,
+            breached_ms=since[0],
+            fired_ms=since[1],
             resolved_ms=resolved_ms if is_over else None,
-            reason=ended if is_over else begun,
+            reason=reason,
             value=None,
             limit=None,
             numerator=0,
@@ -288,3 +315,12 @@ class Notices:
             clause="" if rule == BLIND else _CLAUSE,
             notice=notice,
         )
+
+
+def _end_of(risk: Risk, outage: Outage) -> tuple[int, str]:
+    """When a risk ended, UNKNOWN while it goes on; and why its alert changed last."""
+    if risk.until_ms != UNKNOWN:
+        return risk.until_ms, risk.reason
+    if outage.is_missed:
+        return outage.deadline_ms, "missed"
+    return outage.closed_ms, "likely" if outage.is_open else "restored"

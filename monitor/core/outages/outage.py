@@ -69,7 +69,8 @@ class Threat(Struct, frozen=True):
         agents_from_ms: From when they would be needed.
         drivers: What each piece of evidence adds to the probability; negative helps.
         version: Of the model.
-        told_ppm: The highest threshold that was passed and told; UNKNOWN for none.
+        told_ppm: The threshold at which it stands, as was told last; UNKNOWN below all of them.
+        low_since_ms: Since when it has been clearly below that; UNKNOWN while it is not.
     """
 
     at_ms: int
@@ -83,6 +84,73 @@ class Threat(Struct, frozen=True):
     drivers: dict[str, int]
     version: str
     told_ppm: int = UNKNOWN
+    low_since_ms: int = UNKNOWN
+
+
+class Risk(Struct, frozen=True):
+    """A time in which the deadline was in danger, with one severity from its start to its end.
+
+    Attributes:
+        ordinal: Which one of its outage, from 1: part of its alert's key.
+        severity: Of the alert.
+        since_ms: When the forecast passed the threshold.
+        until_ms: When it ended; UNKNOWN before.
+        reason: Why it ended: raised or lowered, to another severity or to none; empty before.
+    """
+
+    ordinal: int
+    severity: str
+    since_ms: int
+    until_ms: int = UNKNOWN
+    reason: str = ""
+
+
+class Cause(Struct, frozen=True):
+    """What the figures say about one cause. It is evidence, and no finding.
+
+    Attributes:
+        scope: Name of the scope whose figures these are.
+        ratio_ppm: What is there over what was expected, in millionths; of technology calls that
+            were cut off over calls that ended. None where that is not known.
+        signs: Names of what departs from expectation by more than chance or habit; see
+            `causes.py`.
+        figures: The numbers, by name; milliseconds and counts; only what is known.
+    """
+
+    scope: str
+    ratio_ppm: int | None
+    signs: tuple[str, ...]
+    figures: dict[str, int]
+
+
+class Causes(Struct, frozen=True):
+    """What speaks for each of the three causes; None for one of which nothing is known.
+
+    Attributes:
+        at_ms: As of when.
+        demand: Calls against the calls that were expected.
+        staffing: Agents against those who were there before.
+        technology: Calls cut off, not offered to free agents, or not coming at all.
+    """
+
+    at_ms: int
+    demand: Cause | None
+    staffing: Cause | None
+    technology: Cause | None
+
+
+class Baseline(Struct, frozen=True):
+    """What was usual when an outage was opened.
+
+    Attributes:
+        scope: Name of the scope whose agents these are; empty for none.
+        agents: The most that were there in the half hour before the onset; UNKNOWN.
+        calls_per_hour: Calls that were expected; UNKNOWN.
+    """
+
+    scope: str = ""
+    agents: int = UNKNOWN
+    calls_per_hour: int = UNKNOWN
 
 
 class Outage(Struct):
@@ -116,6 +184,9 @@ class Outage(Struct):
         is_missed: Whether the deadline has passed while it did not work.
         told: How many happenings it has had.
         threat: How likely the deadline is missed; None before the first forecast.
+        risks: When that was an alert, the newest last; only the newest may go on.
+        baseline: What was usual when it was opened; None before that is known.
+        causes: What speaks for each cause; None before the first look.
     """
 
     id: str
@@ -143,6 +214,9 @@ class Outage(Struct):
     is_missed: bool = False
     told: int = 0
     threat: Threat | None = None
+    risks: tuple[Risk, ...] = ()
+    baseline: Baseline | None = None
+    causes: Causes | None = None
 
     @property
     def is_open(self) -> bool:
@@ -166,8 +240,8 @@ class Happening(Struct, frozen=True):
     Attributes:
         key: Unique, and the same however often the inputs are replayed.
         at_ms: The second of it.
-        kind: opened, evidence, partial, recovering, relapsed, restored, ladder, missed, declared,
-            noted or abandoned.
+        kind: opened, evidence, partial, recovering, relapsed, restored, ladder, missed, forecast,
+            declared, noted or abandoned.
         contract: Id of the contract.
         outage: Id of the outage.
         figures: What there is to say: plain values only.

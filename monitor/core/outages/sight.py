@@ -1,6 +1,7 @@
 """Whom we can hear: whether silence is theirs or ours.
 
-A source is *seen* while its link stands and, if it is one that sends heartbeats, while they come.
+A source is *seen* while its link stands and, if it is one that sends heartbeats, while they come,
+and not they alone although it has sent more.
 It is *beating* when it does send them: then silence between them is the call center's, not ours. A
 source that never sent any is believed as long as something comes, but its silence proves nothing.
 
@@ -22,17 +23,17 @@ class SourceSight(Struct):
         is_linked: Whether the way to it stands.
         heard_ms: When anything last came from it; NEVER before the first.
         beat_ms: When its last heartbeat came; NEVER for a source that sends none.
-        told_total: How many events it says that it has sent; NEVER when it does not say.
+        is_starved: Whether its heartbeats are all that comes of what it sends.
     """
 
     is_linked: bool = False
     heard_ms: int = NEVER
     beat_ms: int = NEVER
-    told_total: int = NEVER
+    is_starved: bool = False
 
     def is_seen(self, at_ms: int, within_ms: int) -> bool:
         """Whether it can be heard. `within_ms`: a beating source is heard at least this often."""
-        if not self.is_linked:
+        if not self.is_linked or self.is_starved:
             return False
         return self.beat_ms == NEVER or at_ms - self.heard_ms <= within_ms
 
@@ -71,9 +72,10 @@ class Sight:
         source = self.source(name)
         source.is_linked, source.heard_ms = True, at_ms
 
-    def beat(self, name: str, at_ms: int) -> None:
-        """A heartbeat came from a source."""
-        self.source(name).beat_ms = at_ms
+    def beat(self, name: str, at_ms: int, *, is_starved: bool) -> None:
+        """A heartbeat came from a source. `is_starved`: see `SentCheck`."""
+        source = self.source(name)
+        source.beat_ms, source.is_starved = at_ms, is_starved
 
     def link(self, name: str, at_ms: int, *, is_linked: bool) -> None:
         """The way to a source stands, or does not."""

@@ -19,16 +19,19 @@ hours nothing begins, and what has begun but is not active is forgotten.
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
 
 from monitor.core import fields
+from monitor.core.outages import evidence
 from monitor.core.outages import facts as fx
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.facts import BoolArray, Facts, course, gaps, total
+from monitor.core.outages.unanswered import Unanswered
+from monitor.core.outages.workforce import Workforce
 from monitor.core.plan import MINUTE_MS, SECOND_MS
 from monitor.core.snapshot import FloatArray, IntArray
 
@@ -47,11 +50,9 @@ _NO_QUEUE_MS: Final = 30 * SECOND_MS
 
 # What is kept over a restart.
 _STATE: Final = (
-    "since_ms", "onset_ms", "is_active", "is_bad", "well_since_ms",
-    "_answered_ms", "_unanswered_ms", "_exposed_ms", "_left_before", "_answers_per_s",
-    "_offered_ms", "_expected", "_late_since_ms", "_late_until_ms", "_cut_since_ms",
-    "_burst_ms", "_burst", "_most", "_most_ms", "_was_judged", "_bad_since_ms", "_bad_until_ms",
-    "_idle_ms", "_work", "_free_ms", "_calm_ms", "_late_before", "_offered_before", "_unseen_ms",
+    "since_ms", "onset_ms", "is_active", "is_bad", "well_since_ms", "_offered_ms", "_expected",
+    "_late_since_ms", "_late_until_ms", "_late_before", "_cut_since_ms", "_burst_ms", "_burst",
+    "_far_since_ms", "_was_judged", "_bad_since_ms", "_bad_until_ms",
 )  # fmt: skip
 
 
@@ -97,16 +98,8 @@ class Signals:
         self._durations_ms = np.array(durations_ms, dtype=np.int64)[:, None]
         self._at_ms = _NEVER
         self._was_judged: BoolArray = np.zeros(rows, dtype=np.bool_)
-        # Since the last answer: when callers began to wait, for how long any has waited, who left.
-        self._answered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
-        self._unanswered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
-        self._exposed_ms: IntArray = np.zeros(rows, dtype=np.int64)
-        self._left_before: IntArray = np.zeros(rows, dtype=np.int64)
-        # Of that time, how long an agent was free.
-        self._idle_ms: IntArray = np.zeros(rows, dtype=np.int64)
-        self._offered_before: IntArray = np.zeros(rows, dtype=np.int64)
-        self._unseen_ms: IntArray = np.full(rows, -_WORK_MS, dtype=np.int64)
-        self._answers_per_s: FloatArray = np.full(rows, np.nan)
+        self.unanswered = Unanswered(plan, rows)
+        self.workforce = Workforce(plan.agents, rows)
         # Since the last call: how many were expected.
         self._offered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._expected: FloatArray = np.zeros(rows)
@@ -120,24 +113,26 @@ class Signals:
         self._cut_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._burst_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._burst: IntArray = np.zeros(rows, dtype=np.int64)
-        # The most agents of late, and when.
-        self._most: IntArray = np.full(rows, _NEVER, dtype=np.int64)
-        self._most_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
-        # Agents at work on average, when one was last free, and nobody had to wait for long.
-        self._work: FloatArray = np.full(rows, np.nan)
-        self._free_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
-        self._calm_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
+        self._far_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
 
     def state(self) -> dict[str, FloatArray | IntArray | BoolArray]:
         """Everything that a restart must not lose: arrays whose last axis is the rows."""
-        return {name: getattr(self, name) for name in _STATE}
+        return {name: getattr(part, key) for name, part, key in self._kept()}
 
     def restore(self, state: Mapping[str, FloatArray | IntArray | BoolArray], at_ms: int) -> None:
         """Take over what `state` gave, for the same rows, as of `at_ms`."""
         self._at_ms = at_ms
-        for name in _STATE:
-            if name in state and state[name].shape == getattr(self, name).shape:
-                setattr(self, name, state[name].astype(getattr(self, name).dtype))
+        for name, part, key in self._kept():
+            own = getattr(part, key)
+            if name in state and state[name].shape == own.shape:
+                setattr(part, key, state[name].astype(own.dtype))
+
+    def _kept(self) -> Iterator[tuple[str, object, str]]:
+        """Name of each array that is kept, what has it, and as which attribute."""
+        yield from ((name, self, name) for name in _STATE)
+        for part in (self.unanswered, self.workforce):
+            prefix = type(part).__name__.lower()
+            yield from ((f"{prefix}.{key}", part, key) for key in part.STATE)
 
     def update(self, facts: Facts) -> None:
         """Take up one second, not before the last one."""
@@ -148,10 +143,10 @@ class Signals:
         # Time in which something was not seen or not open is of no account.
         elapsed = np.where(self._was_judged, elapsed_ms, 0)
         self._was_judged = judged
-        self._expose(facts, judged, elapsed)
+        self.unanswered.follow(facts, judged, elapsed)
+        self.workforce.follow(facts, judged, elapsed)
         recent = facts.recent(self._plan.hold.min_calls)
         self._mark_late(facts, recent, judged)
-        self._mark_work(facts, judged, elapsed)
         conditions = (
             self._no_answer(facts),
             self._hold(facts, recent),
@@ -159,18 +154,18 @@ class Signals:
             self._silence(facts, judged, elapsed),
             self._agents(facts),
         )
-        holds = np.stack([holds for holds, _ in conditions])
-        onset_ms = np.stack([onset_ms for _, onset_ms in conditions])
-        self._move(facts, holds, onset_ms)
+        holds, onset_ms, sure = (np.stack(part) for part in zip(*conditions, strict=True))
+        self._move(facts, holds, onset_ms, sure)
         self._mark_well(facts, recent, judged)
 
-    def _move(self, facts: Facts, holds: BoolArray, found_ms: IntArray) -> None:
+    def _move(self, facts: Facts, holds: BoolArray, found_ms: IntArray, sure: BoolArray) -> None:
         """Begin, go on with, or end every signal.
 
         Args:
             facts: The second.
             holds: Shape (kinds, rows): whether the condition holds.
             found_ms: Shape (kinds, rows): the onset if it begins now; -1 for now.
+            sure: Shape (kinds, rows): whether it need not last first.
         """
         seen, opened, active = facts.is_seen, facts.is_open, self.is_active
         since_ms, onset_ms = self.since_ms, self.onset_ms
@@ -183,50 +178,15 @@ class Signals:
         if ends.any():
             since_ms[ends] = onset_ms[ends] = _NEVER
         has_begun = since_ms >= 0
-        active |= judged & has_begun & (facts.at_ms - since_ms >= self._durations_ms)
+        lasts = facts.at_ms - since_ms >= self._durations_ms
+        active |= judged & has_begun & (lasts | sure)
         active &= has_begun
 
     # -- nobody is answered -------------------------------------------------------------------
 
-    def _expose(self, facts: Facts, judged: BoolArray, elapsed_ms: IntArray) -> None:
-        """Follow the time that callers have waited since the last answer."""
-        answered = facts.last_answered_ms != self._answered_ms
-        left = total(facts.lifetime, fx.UNANSWERED)
-        self._answered_ms = facts.last_answered_ms.copy()
-        over = answered | ~facts.is_open
-        self._unanswered_ms[over] = _NEVER
-        self._exposed_ms[over] = self._idle_ms[over] = 0
-        self._left_before[over] = left[over]
-        waits = judged & (facts.waiting > 0)
-        going_on = waits & (self._unanswered_ms >= 0)
-        self._exposed_ms[going_on] += elapsed_ms[going_on]
-        # What happened while nothing was heard is not known: neither who was answered, nor for a
-        # while who is free. So only calls count that came since, and agents some time after.
-        unseen, offered = ~facts.is_seen, facts.lifetime[:, fields.OFFERED]
-        self._offered_before[over | unseen] = offered[over | unseen]
-        self._idle_ms[unseen], self._unseen_ms[unseen] = 0, facts.at_ms
-        ignored = going_on & (facts.idle > 0) & (offered > self._offered_before)
-        ignored &= facts.at_ms - self._unseen_ms >= _WORK_MS
-        self._idle_ms[ignored] += elapsed_ms[ignored]
-        begins = waits & (self._unanswered_ms < 0)
-        began_ms = np.maximum(facts.last_answered_ms, facts.at_ms - facts.longest_wait_ms)
-        self._unanswered_ms[begins] = began_ms[begins]
-        self._exposed_ms[begins] = (facts.at_ms - began_ms)[begins]
-        learns = judged & (self._exposed_ms <= _LEARNED_WITHIN_MS)
-        rate = facts.quarter[:, fields.ANSWERED] / _QUARTER_S
-        self._answers_per_s = np.where(learns & (rate > 0), rate, self._answers_per_s)
-
-    def _no_answer(self, facts: Facts) -> tuple[BoolArray, IntArray]:
-        plan = self._plan.no_answer
-        rate = self._answers_per_s
-        chance_ms = SECOND_MS * gaps(rate, self._plan.false_per_year) / rate
-        needed_ms = np.clip(np.nan_to_num(chance_ms, nan=plan.most_ms), plan.for_ms, plan.most_ms)
-        unanswered = total(facts.lifetime, fx.UNANSWERED) - self._left_before + facts.waiting
-        holds = (self._exposed_ms >= needed_ms) & (unanswered >= plan.min_unanswered)
-        ignored = np.where(facts.is_single, 1, plan.min_ignored)
-        came = np.minimum(unanswered, facts.lifetime[:, fields.OFFERED] - self._offered_before)
-        holds |= (self._idle_ms >= plan.idle_for_ms) & (came >= ignored)
-        return holds & (self._unanswered_ms >= 0), self._unanswered_ms
+    def _no_answer(self, facts: Facts) -> tuple[BoolArray, IntArray, BoolArray]:
+        holds = self.unanswered.is_nobody(facts)
+        return holds, self.unanswered.onset_ms(facts), holds
 
     # -- answered too late --------------------------------------------------------------------
 
@@ -267,25 +227,28 @@ class Signals:
         self.well_since_ms[begins] = np.where(well_ms >= 0, well_ms, facts.at_ms)[begins]
         self.well_since_ms[judged & bad] = _NEVER
 
-    def _hold(self, facts: Facts, recent: IntArray) -> tuple[BoolArray, IntArray]:
+    def _hold(self, facts: Facts, recent: IntArray) -> tuple[BoolArray, IntArray, BoolArray]:
         plan = self._plan.hold
         waited_ms, calls = facts.hold_floor(recent)
         limited = (facts.hold_limit_ms >= 0) & (calls >= plan.min_calls)
         limit_ms = calls * facts.hold_limit_ms
         within, decided = recent[:, fields.ANSWERED_WITHIN], total(recent, fx.DECIDED)
         few = (decided > 0) & (within * _PER_MILLE <= decided * plan.within_per_mille)
-        far = (waited_ms >= limit_ms * plan.hold_floor_times) | (few & (waited_ms >= limit_ms))
+        far = (waited_ms >= limit_ms * plan.hold_floor_times) | (
+            few & (waited_ms * _PER_MILLE >= limit_ms * plan.within_floor_per_mille)
+        )
         within, decided, wait_ms, answered = course(facts.lifetime) - self._late_before
         limit_now_ms = (answered + facts.waiting) * facts.hold_limit_ms
         far_now = (self._late_since_ms >= 0) & (decided >= plan.min_stretch)
         far_now &= within * _PER_MILLE <= decided * plan.within_per_mille
         far_now &= wait_ms + facts.waited_ms >= limit_now_ms * plan.hold_floor_times
-        onset_ms = np.where(facts.staffed >= 0, self._overrun_ms(), self._late_since_ms)
-        return limited & far | far_now & (facts.hold_limit_ms >= 0), onset_ms
+        slow = self.unanswered.is_slow(facts)
+        holds = limited & far | far_now & (facts.hold_limit_ms >= 0) | slow
+        return holds, self.workforce.onset_ms(facts), slow
 
     # -- cut off ------------------------------------------------------------------------------
 
-    def _drops(self, facts: Facts) -> tuple[BoolArray, IntArray]:
+    def _drops(self, facts: Facts) -> tuple[BoolArray, IntArray, BoolArray]:
         plan = self._plan.drops
         bursts = facts.burst >= plan.burst_calls
         self._burst[bursts] = facts.burst[bursts]
@@ -300,13 +263,14 @@ class Signals:
         begins = some & (self._cut_since_ms < 0)
         self._cut_since_ms[begins] = facts.at_ms - SECOND_MS
         self._cut_since_ms[~some & facts.is_seen] = _NEVER
-        return np.logical_or.reduce(holds), self._cut_since_ms
+        found = np.logical_or.reduce(holds)
+        return found, self._cut_since_ms, np.zeros_like(found)
 
     # -- silence ------------------------------------------------------------------------------
 
     def _silence(
         self, facts: Facts, judged: BoolArray, elapsed_ms: IntArray
-    ) -> tuple[BoolArray, IntArray]:
+    ) -> tuple[BoolArray, IntArray, BoolArray]:
         plan = self._plan.silence
         over = (facts.last_offered_ms != self._offered_ms) | ~facts.is_open
         self._offered_ms = facts.last_offered_ms.copy()
@@ -319,82 +283,28 @@ class Signals:
         holds = facts.is_beating & (gap_ms >= plan.for_ms)
         holds &= self._expected >= plan.min_expected
         holds &= surprise >= gaps(np.maximum(rate, 1e-9), self._plan.false_per_year)
-        return holds & (rate > 0), facts.last_offered_ms
+        holds &= rate > 0
+        return holds, facts.last_offered_ms, holds
 
     # -- agents -------------------------------------------------------------------------------
 
-    def _agents(self, facts: Facts) -> tuple[BoolArray, IntArray]:
-        plan = self._plan.agents
-        known = facts.is_seen & (facts.staffed >= 0)
-        holds = known & (self._most >= plan.min_agents)
-        holds &= facts.staffed * _PER_MILLE <= self._most * plan.per_mille
-        # While they are gone, those who were there are not forgotten.
-        is_old = facts.at_ms - self._most_ms > plan.within_ms
-        renewed = known & ~holds & (is_old | (facts.staffed >= self._most))
-        self._most[renewed] = facts.staffed[renewed]
-        self._most_ms[renewed] = facts.at_ms
-        short = known & (facts.staffed * _PER_MILLE < self._work * plan.work_per_mille)
-        short &= (facts.longest_wait_ms >= plan.wait_ms) & (facts.idle == 0)
-        short &= facts.at_ms - self._unseen_ms >= _WORK_MS
-        onset_ms = np.where(short, self._overrun_ms(), facts.at_ms)
-        return (holds | short) & facts.is_open, onset_ms
-
-    def _overrun_ms(self) -> IntArray:
-        """Since when there has been more work than agents: none was free, and callers waited."""
-        onset_ms: IntArray = np.maximum(self._free_ms, self._calm_ms - _NO_QUEUE_MS)
-        return onset_ms
-
-    def _mark_work(self, facts: Facts, judged: BoolArray, elapsed_ms: IntArray) -> None:
-        """Follow how many agents are at work, and whether any is free."""
-        known = judged & (facts.staffed >= 0)
-        self._free_ms[known & (facts.idle > 0) | ~facts.is_open] = facts.at_ms
-        calm = known & (facts.longest_wait_ms < _NO_QUEUE_MS)
-        self._calm_ms[calm] = facts.at_ms
-        engaged = (facts.staffed - facts.idle).astype(np.float64)
-        work = np.where(np.isnan(self._work), engaged, self._work)
-        self._work[calm] = (work - (engaged - work) * np.expm1(-elapsed_ms / _WORK_MS))[calm]
+    def _agents(self, facts: Facts) -> tuple[BoolArray, IntArray, BoolArray]:
+        short = self.workforce.is_short(facts, self.unanswered.unseen_ms)
+        holds = self.workforce.is_gone(facts) | short
+        return holds, self.workforce.onset_ms(facts), np.zeros_like(holds)
 
     # -- evidence -----------------------------------------------------------------------------
 
     def evidence(self, kind: SignalKind, row: int, facts: Facts) -> dict[str, int]:
         """The figures that a signal has fired on, in plain numbers."""
-        minute, recent = facts.last_minute[row], facts.recent(self._plan.hold.min_calls)
-        if kind == SignalKind.NO_ANSWER:
-            left = int(total(facts.lifetime, fx.UNANSWERED)[row] - self._left_before[row])
-            return {
-                "waiting": int(facts.waiting[row]),
-                "left_unanswered": left,
-                "without_answer_ms": int(self._exposed_ms[row]),
-                "answers_per_hour_before": round(
-                    3600 * float(np.nan_to_num(self._answers_per_s[row]))
-                ),
-                "last_answered_ms": int(facts.last_answered_ms[row]),
-            }
-        if kind == SignalKind.HOLD:
-            waited_ms, calls = (int(part[row]) for part in facts.hold_floor(recent))
-            return {
-                "hold_floor_ms": waited_ms // max(1, calls),
-                "hold_limit_ms": int(facts.hold_limit_ms[row]),
-                "calls": calls,
-                "answered_within": int(recent[row, fields.ANSWERED_WITHIN]),
-                "late": int(recent[row, fields.LATE]),
-                "decided": int(recent[row, list(fx.DECIDED)].sum()),
-                "waiting": int(facts.waiting[row]),
-            }
-        if kind == SignalKind.DROPS:
-            return {
-                "cut_off": int(minute[list(fx.CUT_OFF)].sum()),
-                "ended": int(minute[fields.ENDED]),
-                "in_one_second": int(self._burst[row]),
-            }
-        if kind == SignalKind.SILENCE:
-            return {
-                "expected": round(float(self._expected[row])),
-                "silent_ms": int(facts.at_ms - facts.last_offered_ms[row]),
-                "last_offered_ms": int(facts.last_offered_ms[row]),
-            }
-        return {
-            "agents": int(facts.staffed[row]),
-            "agents_before": int(self._most[row]),
-            "at_work_before": round(float(np.nan_to_num(self._work[row]))),
-        }
+        match kind:
+            case SignalKind.NO_ANSWER:
+                return evidence.no_answer(self.unanswered, row, facts)
+            case SignalKind.HOLD:
+                return evidence.hold(self._plan.hold.min_calls, row, facts)
+            case SignalKind.DROPS:
+                return evidence.drops(int(self._burst[row]), row, facts)
+            case SignalKind.SILENCE:
+                return evidence.silence(float(self._expected[row]), row, facts)
+            case SignalKind.AGENTS:
+                return evidence.agents(self.workforce, row, facts)

@@ -1,8 +1,8 @@
 """Whether the deadline of each open outage will be missed: told every minute, with its reasons.
 
 Keeps the minutes of each open outage, puts together what a forecast needs, and notes when the
-probability to miss the deadline has passed a threshold, once for each. Many outages at once are not
-forecast in the same second.
+probability to miss the deadline has passed a threshold, upwards or clearly downwards. Many outages
+at once are not forecast in the same second.
 
 Pure: no I/O, no clock.
 """
@@ -14,21 +14,23 @@ import numpy as np
 from msgspec import Struct
 
 from monitor.core import fields
-from monitor.core.outages.expectation import SLOTS, Expectation
+from monitor.core.outages.continuity import ContinuityPlan
+from monitor.core.outages.expectation import Expectation
 from monitor.core.outages.facts import Facts
 from monitor.core.outages.forecast import Forecast, forecast
 from monitor.core.outages.forecast_course import HORIZON_MS, QUARTER_MS, Course, Ordinary, Samples
 from monitor.core.outages.outage import UNKNOWN, Outage, Threat
 from monitor.core.outages.patience import mean_patience
+from monitor.core.outages.risk import risks_after, standing
 from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS
 
-# Thresholds of the probability, in millionths, at which it is told anew.
-THRESHOLDS_PPM: Final = (250_000, 500_000, 750_000, 900_000)
 _PPM: Final = 1_000_000
 # Events do not tell how long agents work on a call; this is usual for such a line.
 _HANDLE_MS: Final = 360_000.0
 _MINUTES_KEPT: Final = 14 * 24 * 60
 _SPANS_EVERY_MS: Final = 6 * HOUR_MS
+# A forecast that has seen nothing of an outage yet wakes nobody for so long.
+_GUESSED_MS: Final = 15 * MINUTE_MS
 # Outages that are forecast for the first time in one second: where a hundred contracts fail at
 # once, the others wait for a few seconds, so that the tick holds nobody up.
 _FIRST_AT_ONCE: Final = 2
@@ -57,15 +59,15 @@ class ThreatKeeper:
     """The threats of all open outages.
 
     Args:
-        confirm_ms: How long it has to be well to count as restored.
+        plan: How long it has to be well to count as restored, and which probabilities are told.
         open_spans: Tells the required hours of a contract.
 
     Attributes:
         minutes: Of each open outage, by its id.
     """
 
-    def __init__(self, confirm_ms: int, open_spans: OpenSpans) -> None:
-        self._confirm_ms = confirm_ms
+    def __init__(self, plan: ContinuityPlan, open_spans: OpenSpans) -> None:
+        self._plan = plan
         self._open_spans = open_spans
         self.minutes: dict[str, list[Minute]] = {}
         self._spans: dict[str, tuple[int, Spans]] = {}
@@ -83,7 +85,7 @@ class ThreatKeeper:
         """Take up one second of an open outage.
 
         Args:
-            outage: Gets its threat.
+            outage: Gets its threat and its risks.
             turn: Its place among the open ones.
             facts: The second.
             rows: The contract's row and those of its lines.
@@ -91,7 +93,7 @@ class ThreatKeeper:
             past_ms: How long earlier outages lasted.
 
         Returns:
-            What is to be told; None when no threshold was passed.
+            What is to be told; None when no threshold was passed, either way.
         """
         if facts.at_ms % MINUTE_MS == 0 and facts.is_seen[rows[0]]:
             minutes = self.minutes.setdefault(outage.id, [])
@@ -101,10 +103,39 @@ class ThreatKeeper:
             return None
         found = forecast(self._course(outage, facts.at_ms, rows[0], expectation, past_ms))
         before = UNKNOWN if outage.threat is None else outage.threat.told_ppm
-        outage.threat = _threat(found, before)
-        if outage.threat.told_ppm == before:
-            return None
-        return "forecast", _plain(outage.threat)
+        outage.threat = self._threat(outage, found)
+        told_ppm = outage.threat.told_ppm
+        if not outage.is_missed:
+            outage.risks = risks_after(
+                outage.risks, before, told_ppm, self._plan.forecast_thresholds, facts.at_ms
+            )
+        return None if told_ppm == before else ("forecast", _plain(outage.threat))
+
+    def _threat(self, outage: Outage, found: Forecast) -> Threat:
+        miss_ppm = round(found.miss_probability * _PPM)
+        before = outage.threat
+        told_ppm, low_since_ms = UNKNOWN, UNKNOWN
+        if outage.is_missed:
+            # What is missed is in danger no longer, and is told by itself.
+            told_ppm = UNKNOWN if before is None else before.told_ppm
+        elif outage.id in self.minutes or found.at_ms - outage.opened_ms >= _GUESSED_MS:
+            told_ppm, low_since_ms = standing(
+                miss_ppm, before, self._plan.forecast_thresholds, found.at_ms
+            )
+        return Threat(
+            at_ms=found.at_ms,
+            miss_ppm=miss_ppm,
+            climatology_ppm=round(found.climatology * _PPM),
+            p10_ms=found.p10_ms,
+            p50_ms=found.p50_ms,
+            p90_ms=found.p90_ms,
+            agents_more=None if found.needed is None else found.needed.agents,
+            agents_from_ms=None if found.needed is None else found.needed.from_ms,
+            drivers={one.name: round(one.effect * _PPM) for one in found.drivers},
+            version=found.version,
+            told_ppm=told_ppm,
+            low_since_ms=low_since_ms,
+        )
 
     def _is_due(self, outage: Outage, turn: int, at_ms: int) -> bool:
         """Whether to forecast now: once a minute, each outage in a second of its own."""
@@ -144,7 +175,7 @@ class ThreatKeeper:
             patience_ms=mean_patience(waited_ms, abandons).mean_ms,
             open_spans=self._spans_of(outage, at_ms),
             past_ms=past_ms,
-            confirm_ms=self._confirm_ms,
+            confirm_ms=self._plan.confirm_ms,
             well_since_ms=outage.well_since_ms,
             well_ms=outage.well_ms,
             relapses=outage.relapses,
@@ -190,30 +221,12 @@ def _samples(minutes: list[Minute]) -> Samples:
 
 def _ordinary(expectation: Expectation, row: int, onset_ms: int, at_ms: int) -> Ordinary:
     start_ms = onset_ms // QUARTER_MS * QUARTER_MS
-    week = expectation.week(row)
     count = (at_ms + HORIZON_MS - start_ms) // QUARTER_MS + 1
-    slots = (np.arange(count) + expectation.slot(start_ms)) % SLOTS
     unknown = np.full(count, np.nan)
-    return Ordinary(start_ms, week[slots], unknown, unknown)
-
-
-def _threat(found: Forecast, before_ppm: int) -> Threat:
-    miss_ppm = round(found.miss_probability * _PPM)
-    passed = [threshold for threshold in THRESHOLDS_PPM if miss_ppm >= threshold]
-    return Threat(
-        at_ms=found.at_ms,
-        miss_ppm=miss_ppm,
-        climatology_ppm=round(found.climatology * _PPM),
-        p10_ms=found.p10_ms,
-        p50_ms=found.p50_ms,
-        p90_ms=found.p90_ms,
-        agents_more=None if found.needed is None else found.needed.agents,
-        agents_from_ms=None if found.needed is None else found.needed.from_ms,
-        drivers={one.name: round(one.effect * _PPM) for one in found.drivers},
-        version=found.version,
-        told_ppm=max((before_ppm, *passed)),
-    )
+    return Ordinary(start_ms, expectation.course(row, start_ms, count), unknown, unknown)
 
 
 def _plain(threat: Threat) -> dict[str, Any]:
-    return {name: getattr(threat, name) for name in threat.__struct_fields__ if name != "at_ms"}
+    figures = {name: getattr(threat, name) for name in threat.__struct_fields__}
+    del figures["at_ms"], figures["low_since_ms"]
+    return figures

@@ -6,8 +6,7 @@ agents, required hours, sight of the sources, and what is expected.
 Pure: no I/O, no clock.
 """
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,8 +18,10 @@ from monitor.core import fields
 from monitor.core.bundles import BundledWindows, Bundles
 from monitor.core.fields import FIELD_COUNT
 from monitor.core.outages.book import OutageBook, Watched
+from monitor.core.outages.causes import CauseKeeper
 from monitor.core.outages.continuity import ContinuityPlan
-from monitor.core.outages.expectation import QUARTER_MS, Expectation
+from monitor.core.outages.demand import Demand
+from monitor.core.outages.expectation import Expectation
 from monitor.core.outages.facts import BoolArray, Facts
 from monitor.core.outages.hours import OpeningHours
 from monitor.core.outages.inputs import Declared, Input, LinkChanged, Noted, RestoredByHand
@@ -29,6 +30,7 @@ from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import Sight
 from monitor.core.outages.staff import AgentsBySource, Staff
 from monitor.core.outages.threat import ThreatKeeper
+from monitor.core.outages.week_clock import SLOTS, WeekClock
 from monitor.core.plan import Plan
 from monitor.core.ring import WindowRing
 from monitor.core.scopes import ScopeTable
@@ -39,12 +41,27 @@ from monitor.core.waiting import Waiters
 
 # Windows that the signals look at: a second, one minute, five, fifteen, an hour.
 _WINDOWS_S: Final = (1, 60, 300, 900, 3_600)
-_QUARTERS_AN_HOUR: Final = 4
 
 
 def detection_windows(table: ScopeTable) -> BundledWindows:
     """The windows that a watch of the table's scopes wants of the ring."""
     return BundledWindows(_WINDOWS_S, Bundles(table.hierarchy()))
+
+
+def _usual(plan: Plan, row_of: Mapping[str, int]) -> FloatArray:
+    """What the plan expects of a usual week: of its lines, and of contracts whose lines all say it.
+
+    Shape (rows, slots), float64, NaN where nothing is said.
+    """
+    found = np.full((len(row_of), SLOTS), np.nan)
+    for contract in plan.contracts:
+        rows = [row_of[f"line/{contract.id}/{line.name}"] for line in contract.lines]
+        for row, line in zip(rows, contract.lines, strict=True):
+            if line.expected_calls:
+                found[row] = line.expected_calls
+        if not any(line.shared for line in contract.lines):
+            found[row_of[f"contract/{contract.id}"]] = found[rows].sum(axis=0)
+    return found
 
 
 @dataclass(slots=True)
@@ -53,13 +70,11 @@ class Kept:
 
     Attributes:
         rows: Arrays with a row for each watched scope, by name.
-        quarters: Calls of the last quarter-hours, and whether they were seen whole.
         quarter: Which quarter-hour it is; -1 before the first.
         direct_names: Names of the direct rows.
     """
 
     rows: dict[str, npt.NDArray[Any]]
-    quarters: list[tuple[IntArray, BoolArray]]
     quarter: int
     direct_names: tuple[str, ...]
 
@@ -79,6 +94,7 @@ class OutageWatch:
         sight: The sources.
         expectation: What to expect.
         threat: Forecasts of the open outages.
+        causes: Evidence of their causes.
         facts: The last second; None before the first.
         notices: The alerts about all that.
         names: Names of the watched scopes, in row order.
@@ -114,21 +130,16 @@ class OutageWatch:
         for source in plan.sources:
             self.sight.source(source)
         self._staff = Staff(table, self.sight)
-        self.expectation = Expectation(len(names))
-        self.threat = ThreatKeeper(continuity.confirm_ms, self.hours.spans)
+        self.expectation = Expectation(WeekClock(plan, scopes), _usual(plan, row_of))
+        self.threat = ThreatKeeper(continuity, self.hours.spans)
+        self.causes = CauseKeeper(names)
         self.facts: Facts | None = None
         self._limits = judge.limit(Measure.AVERAGE_HOLD, np.arange(len(names)))
         self._answered_ms: IntArray = np.full(len(names), -1, dtype=np.int64)
         self._offered_ms: IntArray = np.full(len(names), -1, dtype=np.int64)
         self._counted: IntArray | None = None
-        self._expected: tuple[FloatArray, FloatArray] = self.expectation.per_second(
-            0, self._last_hour_of(())
-        )
-        # Calls of each of the last quarter-hours, and whether they were seen whole.
-        self._quarters: deque[tuple[IntArray, BoolArray]] = deque(maxlen=_QUARTERS_AN_HOUR)
-        self._quarter = -1
-        self._quarter_offered: IntArray = np.zeros(len(names), dtype=np.int64)
-        self._quarter_whole: BoolArray = np.zeros(len(names), dtype=np.bool_)
+        self._before: IntArray = np.zeros((len(names), FIELD_COUNT), dtype=np.int64)
+        self.demand = Demand(self.expectation, len(names))
 
     def tick(
         self, at_ms: int, ring: WindowRing, waiters: Waiters, agents: AgentsBySource
@@ -145,15 +156,16 @@ class OutageWatch:
             Alerts whose state has changed.
         """
         facts = self.facts = self._gather(at_ms, ring, waiters, agents)
-        self._learn(facts)
+        self.demand.update(facts, self.book.signals.is_bad)
         self.book.update(facts)
+        self.causes.follow(facts)
         self._threaten(facts)
         self.notices.record()
         self.notices.look(facts, self.sight)
         return self.notices.changes(at_ms)
 
     def _threaten(self, facts: Facts) -> None:
-        """Say of every open outage how likely its deadline is missed."""
+        """Say of every open outage how likely its deadline is missed, and what its causes are."""
         book = self.book
         if not (book.open or self.threat.minutes):
             return
@@ -166,6 +178,8 @@ class OutageWatch:
                 told = self.threat.follow(outage, turn, facts, rows, self.expectation, past_ms)
                 if told is not None:
                     book.tell(told[0], outage, facts.at_ms, told[1])
+                unseen = len(self.sight.unseen(facts.at_ms))
+                self.causes.look(outage, turn, facts, rows, self.expectation, unseen)
         if len(self.threat.minutes) > len(book.open):
             for outage in book.closed:
                 self.threat.forget(outage)
@@ -207,25 +221,27 @@ class OutageWatch:
                 "answered_ms": self._answered_ms,
                 "offered_ms": self._offered_ms,
                 "counted": counted,
-                "quarter_offered": self._quarter_offered,
-                "quarter_whole": self._quarter_whole,
+                **{name: getattr(self.demand, name) for name in Demand.STATE},
             },
-            list(self._quarters),
-            self._quarter,
+            self.demand.quarter,
             tuple(scope.name for scope in self._table.scopes[self._table.upper :]),
         )
 
-    def keep(self, kept: Kept) -> None:
-        """Take over what `kept` gave, for the same rows."""
+    def keep(self, kept: Kept, lifetime: IntArray) -> None:
+        """Take over what `kept` gave, for the same rows.
+
+        Args:
+            kept: What it gave.
+            lifetime: What the ring counts for the rows now. A queue may have moved to another line
+                meanwhile; that is no call, so lifetimes go on from where they were.
+        """
         rows = kept.rows
+        self._before = rows["counted"] - lifetime
         self._answered_ms, self._offered_ms = rows["answered_ms"], rows["offered_ms"]
         self._counted = rows["counted"]
-        self._quarter_offered, self._quarter_whole = rows["quarter_offered"], rows["quarter_whole"]
-        self._quarters.extend(kept.quarters)
-        self._quarter = kept.quarter
-        if kept.quarter >= 0:
-            slot = self.expectation.slot(kept.quarter * QUARTER_MS)
-            self._expected = self.expectation.per_second(slot, self._last_hour_of(self._quarters))
+        for name in Demand.STATE:
+            setattr(self.demand, name, rows[name])
+        self.demand.go_on(kept.quarter)
 
     def outages(self) -> tuple[Outage, ...]:
         """Copies of the open outages and of those that were restored lately."""
@@ -236,12 +252,12 @@ class OutageWatch:
         self, at_ms: int, ring: WindowRing, waiters: Waiters, agents: AgentsBySource
     ) -> Facts:
         assert ring.bundled is not None
-        (second, minute, five, quarter, hour), lifetime = ring.bundled.upper()
+        (second, minute, five, quarter, hour), counted = ring.bundled.upper()
+        lifetime = counted + self._before
         self._follow(at_ms, lifetime)
         rows = self._table.upper
         seen, beating = self.seen(at_ms)
         staffed, idle, single = self._staff.of_rows(agents)
-        expected, spread = self._expected
         return Facts(
             at_ms=at_ms,
             last_minute=minute,
@@ -258,8 +274,8 @@ class OutageWatch:
             staffed=staffed,
             idle=idle,
             is_single=single,
-            expected_per_s=expected,
-            spread=spread,
+            expected_per_s=self.demand.expected_per_s,
+            spread=self.demand.spread,
             is_seen=seen,
             is_beating=beating,
             is_open=self.hours.opened(at_ms),
@@ -299,32 +315,3 @@ class OutageWatch:
         fed, without = self._table.roll_up(lacking)[:upper].T
         found: BoolArray = (fed > 0) & (without == 0)
         return found
-
-    # -- expectation --------------------------------------------------------------------------
-
-    def _learn(self, facts: Facts) -> None:
-        """Take up each quarter-hour that ends, if it was seen whole and nothing was wrong."""
-        quarter = facts.at_ms // QUARTER_MS
-        well = facts.is_seen & facts.is_open & ~self.book.signals.is_bad
-        if quarter != self._quarter:
-            counts = facts.lifetime[:, fields.OFFERED] - self._quarter_offered
-            if quarter == self._quarter + 1:
-                # A second that ends with the quarter still belongs to it.
-                whole = self._quarter_whole & facts.is_seen
-                self.expectation.learn(self.expectation.slot(facts.at_ms - 1), counts, whole)
-                self._quarters.append((counts, whole))
-            else:
-                self._quarters.clear()
-            slot = self.expectation.slot(facts.at_ms)
-            self._expected = self.expectation.per_second(slot, self._last_hour_of(self._quarters))
-            self._quarter, self._quarter_whole = quarter, well
-            self._quarter_offered = facts.lifetime[:, fields.OFFERED].copy()
-        self._quarter_whole = self._quarter_whole & well
-
-    def _last_hour_of(self, quarters: Sequence[tuple[IntArray, BoolArray]]) -> IntArray:
-        """Calls of the last four quarter-hours that were seen whole; -1 for rows without."""
-        if len(quarters) < _QUARTERS_AN_HOUR:
-            return np.full(self._table.upper, -1, dtype=np.int64)
-        counts = np.sum([count for count, _ in quarters], axis=0)
-        whole = np.logical_and.reduce([whole for _, whole in quarters])
-        return np.where(whole, counts, -1)

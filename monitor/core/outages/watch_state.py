@@ -20,6 +20,7 @@ from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import SourceSight
 from monitor.core.outages.threat import Minute
 from monitor.core.outages.watch import OutageWatch
+from monitor.core.snapshot import IntArray
 
 _QUICK: Final = 1
 
@@ -38,12 +39,12 @@ class _State(msgspec.Struct):
     suspected: dict[str, int]
     signals: dict[str, _Array]
     rows: dict[str, _Array]
-    quarters: list[tuple[_Array, _Array]]
     quarter: int
     sources: dict[str, SourceSight]
     feeds: dict[str, list[str]]
     minutes: dict[str, list[Minute]]
     notices: NoticeState = msgspec.field(default_factory=NoticeState)
+    agents: list[tuple[int, _Array]] = msgspec.field(default_factory=list)
 
 
 def take(watch: OutageWatch) -> bytes:
@@ -58,12 +59,12 @@ def take(watch: OutageWatch) -> bytes:
             suspected=watch.book.suspected,
             signals={name: _packed(array) for name, array in watch.book.signals.state().items()},
             rows={name: _packed(array) for name, array in kept.rows.items()},
-            quarters=[(_packed(counts), _packed(whole)) for counts, whole in kept.quarters],
             quarter=kept.quarter,
             sources=watch.sight.sources,
             feeds={kept.direct_names[row]: sorted(fed) for row, fed in watch.sight.feeds.items()},
             minutes=watch.threat.minutes,
             notices=watch.notices.state,
+            agents=[(at_ms, _packed(agents)) for at_ms, agents in watch.causes.agents],
         )
     )
 
@@ -74,8 +75,14 @@ def take_expectation(watch: OutageWatch) -> Callable[[], bytes]:
     return lambda: zlib.compress(kept.tobytes(), _QUICK)
 
 
-def restore(watch: OutageWatch, body: bytes, expectation: bytes) -> None:
+def restore(watch: OutageWatch, body: bytes, expectation: bytes, lifetime: IntArray) -> None:
     """Take over what `take` and `take_expectation` gave, into a watch that is new.
+
+    Args:
+        watch: The new one.
+        body: What `take` gave.
+        expectation: What `take_expectation` gave.
+        lifetime: Shape (watched rows, fields), int64: what the ring counts.
 
     Raises:
         msgspec.MsgspecError: The bytes are damaged.
@@ -104,22 +111,21 @@ def restore(watch: OutageWatch, body: bytes, expectation: bytes) -> None:
         {name: moved(array, fresh[name], -1) for name, array in arrays.items() if name in fresh},
         state.at_ms,
     )
+    unknown = np.full(len(watch.names), -1, dtype=np.int64)
+    watch.causes.agents.extend(
+        (at_ms, moved(_unpacked(agents), unknown, 0)) for at_ms, agents in state.agents
+    )
     kept = watch.kept()
     kept.rows = {
         name: moved(_unpacked(state.rows[name]), array, 0) if name in state.rows else array
         for name, array in kept.rows.items()
     }
-    blank = np.zeros(len(watch.names), dtype=np.int64), np.zeros(len(watch.names), dtype=np.bool_)
-    kept.quarters = [
-        (moved(_unpacked(counts), blank[0], 0), moved(_unpacked(whole), blank[1], 0))
-        for counts, whole in state.quarters
-    ]
     kept.quarter = state.quarter
     shape = (len(state.names), *watch.expectation.kept.shape[1:])
     learned = np.frombuffer(zlib.decompress(expectation), dtype=np.int32).reshape(shape)
     watch.expectation.kept[new] = learned[old]
     # What is expected of this quarter-hour follows from what was learned.
-    watch.keep(kept)
+    watch.keep(kept, lifetime)
     _restore_sight(watch, state, kept.direct_names)
 
 

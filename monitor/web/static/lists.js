@@ -7,6 +7,7 @@ import {
   count,
   duration,
   instantText,
+  likelyText,
   limitText,
   measureText,
   plural,
@@ -111,7 +112,9 @@ class AlertItem {
     const { notice, state } = alert;
     const at = (milliseconds) => instantText(milliseconds, status.at_ms);
     const isMissed = alert.rule === "CallCenterDeadlineMissed";
-    setText(this.title, isMissed ? "Deadline missed" : sentence(notice.what));
+    let title = isMissed ? "Deadline missed" : sentence(notice.what);
+    if (notice.threat) title = `Deadline at risk: ${likelyText(notice.threat.miss_ppm)} to be missed`;
+    setText(this.title, title);
     setText(this.where, notice.contract);
     const since = `${at(alert.breached_ms)} (${ago(status.at_ms - alert.breached_ms)})`;
     const end = notice.restored_ms === null ? "" : `, restored at ${at(notice.restored_ms)}`;
@@ -165,7 +168,8 @@ class SourceItem {
       plural(source.events_total, "event"),
     ];
     if (source.is_connected && source.is_seen === false) parts.splice(1, 0, "silent: not seen");
-    if (source.gaps_total) parts.push(`${count(source.gaps_total)} never came`);
+    const missing = Math.max(source.gaps_total, source.missing || 0);
+    if (missing) parts.push(`${count(missing)} never came`);
     setText(this.detail, parts.join(" · "));
   }
 }

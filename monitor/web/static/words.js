@@ -67,6 +67,11 @@ export function limitText(measure, limit) {
   return `${MEASURES[measure].limitWord} ${bare}`;
 }
 
+// A probability in millionths, never rounded up: nothing is certain.
+export function likelyText(ppm) {
+  return `${Math.floor(ppm / 10000)} % likely`;
+}
+
 export function windowText(label) {
   const number = Number(label.slice(0, -1));
   const unit = UNITS[label.slice(-1)];

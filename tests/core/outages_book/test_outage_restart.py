@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.core.engine import Engine
-from monitor.core.outages.expectation import QUARTER_MS
+from monitor.core.outages.week_clock import QUARTER_MS
 from monitor.core.plan import ContractPlan
 
 STOPPED = Day(seed=11, seconds=3_000, stops=((900, 1_500),))
@@ -128,6 +128,34 @@ def test_an_outage_survives_a_reload_that_changes_rows() -> None:
     )
     assert after.state == before.state
     assert set(engine.watch.book.open) == {"H1"}
+
+
+def test_a_queue_that_a_reload_moves_to_another_line_is_no_call_there() -> None:
+    """The calls that it had before are neither answers nor arrivals of the moment."""
+    first, second = PLAN.contracts
+    moved = replace(first.lines[0], queues=("q-H1", "q-H2"))
+    left = replace(second.lines[0], queues=("q-new",))
+    plan = replace(PLAN, contracts=(replace(first, lines=(moved,)), replace(second, lines=(left,))))
+    engine = Engine(PLAN)
+    for event in events_of(Day(seed=3, seconds=600)):
+        engine.on_events([event], event.at_ms)
+    engine.on_tick(T0_MS + 660_000)
+    assert engine.watch is not None
+    before = engine.watch.facts
+    after = reborn(engine, plan)
+    after.on_tick(T0_MS + 661_000)
+    assert after.watch is not None
+    facts = after.watch.facts
+    assert before is not None
+    assert facts is not None
+    assert np.array_equal(facts.lifetime, before.lifetime)
+    assert np.array_equal(facts.last_answered_ms, before.last_answered_ms)
+    assert np.array_equal(facts.last_offered_ms, before.last_offered_ms)
+    again = reborn(after, plan)
+    again.on_tick(T0_MS + 662_000)
+    assert again.watch is not None
+    assert again.watch.facts is not None
+    assert np.array_equal(again.watch.facts.lifetime, before.lifetime)
 
 
 def third() -> ContractPlan:

@@ -112,7 +112,10 @@ def test_an_outage_restored_to_its_onset_by_hand_does_not_silence_the_next() -> 
 
 
 def test_a_deadline_that_is_missed_has_an_alert_of_its_own() -> None:
-    plan = replace(PLAN, continuity=ContinuityPlan(restore_within_ms=HOUR_MS, ladder_ms=()))
+    plan = replace(
+        PLAN,
+        continuity=ContinuityPlan(restore_within_ms=HOUR_MS, ladder_ms=(), forecast_thresholds=()),
+    )
     engine = Engine(plan)
     link(engine, BASE_MS, is_linked=True)
     engine.on_tick(BASE_MS + SECOND_MS)

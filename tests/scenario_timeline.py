@@ -1,0 +1,116 @@
+"""A shipped scenario played through the engine, and everything that was said of it, in order.
+
+The seconds about whatever begins or ends are ticked one by one, as the daemon does; in between a
+tick a minute is enough and makes a week take seconds.
+"""
+
+from dataclasses import dataclass, field
+
+from monitor.config.plan import to_plan
+from monitor.core.engine import Engine
+from monitor.core.events import Event
+from monitor.core.outages.inputs import LinkChanged
+from monitor.core.outages.outage import Happening
+from monitor.core.snapshot import Alert, AlertState
+from monitor.simulation.scenario_library import load_scenario
+from monitor.simulation.scenario_config import config_of
+from monitor.simulation.scenario_library import shipped
+from monitor.simulation.simulate import simulate
+from monitor.simulation.truth import Truth
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+_BEFORE_MS = 5 * MINUTE_MS
+_AFTER_MS = 40 * MINUTE_MS
+
+
+@dataclass
+class Played:
+    """What was said of a scenario.
+
+    Attributes:
+        truth: What really happened.
+        told: Every change of an outage.
+        fired: Alerts that began to fire, with the instant.
+        ended: Alerts that ended.
+        blind: Minutes at which a contract could not be seen, by contract.
+        engine: As it was at the end.
+    """
+
+    truth: Truth
+    engine: Engine
+    told: list[Happening] = field(default_factory=list)
+    fired: list[tuple[int, Alert]] = field(default_factory=list)
+    ended: list[tuple[int, Alert]] = field(default_factory=list)
+
+    def kinds(self, contract: str) -> list[str]:
+        """What was told of a contract, in order, the ladder and forecasts left out."""
+        return [
+            one.kind
+            for one in self.told
+            if one.contract == contract and one.kind not in ("ladder", "forecast", "evidence")
+        ]
+
+    def of_kind(self, kind: str) -> list[Happening]:
+        """Everything of one kind."""
+        return [one for one in self.told if one.kind == kind]
+
+    def alerts(self, name: str) -> list[tuple[int, Alert]]:
+        """When an alert began to fire."""
+        return [(at_ms, alert) for at_ms, alert in self.fired if alert.name == name]
+
+
+def play(name: str, seed: int) -> Played:
+    """Play a shipped scenario."""
+    scenario = load_scenario(shipped()[name])
+    simulated = simulate(scenario, seed)
+    truth = simulated.truth
+    engine = Engine(to_plan(config_of(scenario)))
+    played = Played(truth, engine)
+    links = _links(truth, engine)
+    batch: list[Event] = []
+    delivery = next(simulated.deliveries, None)
+    for now_ms in _instants(truth):
+        while delivery is not None and delivery[0] < now_ms:
+            batch.append(delivery[1])
+            delivery = next(simulated.deliveries, None)
+        if batch:
+            engine.on_events(batch, now_ms)
+            batch = []
+        while links and links[0][0] <= now_ms:
+            engine.on_input(links.pop(0)[1], now_ms)
+        for alert in engine.on_tick(now_ms):
+            if alert.state is AlertState.FIRING:
+                played.fired.append((now_ms, alert))
+            elif alert.state is AlertState.RESOLVED:
+                played.ended.append((now_ms, alert))
+        played.told += engine.happenings()
+    return played
+
+
+def _links(truth: Truth, engine: Engine) -> list[tuple[int, LinkChanged]]:
+    found = [(truth.start_ms, LinkChanged(name, is_linked=True)) for name in engine.plan.sources]
+    found += [
+        (change.at_ms, LinkChanged(change.source, is_linked=change.state == "online"))
+        for change in truth.statuses
+    ]
+    return sorted(found, key=lambda one: one[0])
+
+
+def _instants(truth: Truth) -> list[int]:
+    """The ticks of a scenario, ascending."""
+    edges = {
+        edge_ms
+        for outage in truth.outages
+        for spans in (outage.failing_ms, *outage.stopped_ms.values())
+        for span in spans
+        for edge_ms in span
+    }
+    edges |= {edge_ms for span in truth.blind for edge_ms in (span.from_ms, span.until_ms)}
+    edges |= {edge_ms for span in truth.silent for edge_ms in (span.from_ms, span.until_ms)}
+    instants = set(range(truth.start_ms + MINUTE_MS, truth.end_ms + 1, MINUTE_MS))
+    for edge_ms in edges:
+        first_ms = (edge_ms - _BEFORE_MS) // SECOND_MS * SECOND_MS
+        instants |= set(range(first_ms, edge_ms + _AFTER_MS, SECOND_MS))
+    return sorted(one for one in instants if truth.start_ms < one <= truth.end_ms)
