@@ -18,12 +18,15 @@ from typing import Annotated, Any, Final, Literal, NoReturn
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 import typer
 
 from monitor.config.faults import ConfigError
 from monitor.config.load import load
 from monitor.config.model import Config
 from monitor.config.secrets_file import SecretError, secret_of
+from monitor.core.outages.cause_words import cause_sentences
+from monitor.core.outages.outage import Causes
 from monitor.outage_history import OutageStory, find, stories
 from monitor.replay import rfc3339
 from monitor.store.errors import StoreError
@@ -140,6 +143,8 @@ def show(
             output.write(f"{_line(story)}\n".encode())
             for told in story.happenings:
                 output.write(f"  {_told(told)}\n".encode())
+                for line in _cause_lines(told):
+                    output.write(f"    {line}\n".encode())
 
 
 @outage_app.command()
@@ -250,9 +255,21 @@ def _line(story: OutageStory) -> str:
 
 
 def _told(told: dict[str, Any]) -> str:
-    figures = {name: value for name, value in told.items() if name not in {"at_ms", "what"}}
+    unsaid = {"at_ms", "what", "causes"} if _cause_lines(told) else {"at_ms", "what"}
+    figures = {name: value for name, value in told.items() if name not in unsaid}
     text = json.dumps(figures, ensure_ascii=False) if figures else ""
     return _printable(f"{_instant(told['at_ms'])}  {told['what']:<10}  {text}")
+
+
+def _cause_lines(told: dict[str, Any]) -> list[str]:
+    """What spoke for which cause then, a line each; none when the row does not have it."""
+    try:
+        causes = msgspec.convert(told.get("causes"), Causes)
+        return [
+            _printable(f"{name:<10}  {words}") for name, words in cause_sentences(causes).items()
+        ]
+    except (msgspec.ValidationError, KeyError):
+        return []  # of another version, or of a damaged row: it is shown as it is
 
 
 def _instant(at_ms: object) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from snapshots import AT_MS, make_alert
 
-from monitor.core.outages.outage import Evidence, Outage, OutageState
+from monitor.core.outages.outage import Cause, Causes, Evidence, Outage, OutageState, Threat
 from monitor.core.outages.signals import KINDS, SignalKind
 from monitor.core.snapshot import (
     Alert,
@@ -44,6 +44,37 @@ def make_outage(**given: Any) -> Outage:  # noqa: ANN401 (any attribute of an ou
         "touched": [LINE],
     }
     return Outage(**(values | given))
+
+
+def make_threat(**given: Any) -> Threat:  # noqa: ANN401 (any attribute of a threat)
+    """A forecast: three in four that the deadline is missed, and more agents are needed."""
+    values: dict[str, Any] = {
+        "at_ms": AT_MS,
+        "miss_ppm": 789_999,
+        "climatology_ppm": 400_000,
+        "p10_ms": ONSET_MS + 10 * HOUR_MS,
+        "p50_ms": ONSET_MS + 80 * HOUR_MS,
+        "p90_ms": None,
+        "agents_more": 31,
+        "agents_from_ms": ONSET_MS + 2 * HOUR_MS,
+        "drivers": {"agents": 210_000},
+        "version": "1",
+        "told_ppm": 750_000,
+    }
+    return Threat(**(values | given))
+
+
+def make_causes(**given: Any) -> Causes:  # noqa: ANN401 (any attribute of causes)
+    """Agents are lacking, calls are not cut off, and of demand nothing is known."""
+    agents = {"agents": 14, "agents_before": 60, "agents_free": 0}
+    ends = {"ended": 96, "cut_off": 2, "waiting": 12, "longest_wait_ms": 90_000}
+    values: dict[str, Any] = {
+        "at_ms": AT_MS,
+        "demand": None,
+        "staffing": Cause(LINE, 233_333, ("agents",), agents),
+        "technology": Cause(LINE, 20_833, (), ends),
+    }
+    return Causes(**(values | given))
 
 
 def watched(snapshot: Snapshot, *outages: Outage, blind: tuple[str, ...] = ()) -> Snapshot:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from outage_parts import make_outage, make_threat, watched
 from real_parts import Prometheus, find_program, prometheus, wait_until
 from snapshots import QueueLoad, loaded_snapshot, make_alert, small_scopes
 
@@ -44,6 +45,7 @@ def exposition() -> str:
         discards={"duplicate": 3},
         agents={"available": 4, "talk": 9},
     )
+    snapshot = watched(snapshot, make_outage(threat=make_threat()), blind=("S0002",))
     daemon = DaemonView(
         version="1",
         started_ms=1,
@@ -121,6 +123,38 @@ def test_the_data_source_is_always_the_chosen_one() -> None:
         assert all(target["datasource"] == chosen for target in panel["targets"])
 
 
+def test_outages_have_their_clocks_their_forecast_and_their_sight_on_the_dashboard() -> None:
+    asked = " ".join(EXPRESSIONS)
+    for name in (
+        "outage_active",
+        "outage_onset_timestamp_seconds",
+        "outage_deadline_timestamp_seconds",
+        "outage_effective_deadline_timestamp_seconds",
+        "outage_miss_probability",
+        "outage_state",
+        "scope_blind",
+        "source_seen",
+    ):
+        assert f"callcenter_{name}{{" in asked
+
+
+@pytest.mark.real
+def test_what_is_not_seen_is_no_outage_and_an_outage_is_one_even_when_it_is_not_seen(
+    tmp_path: Path,
+) -> None:
+    (panel,) = [one for one in PANELS if one["title"] == "State of contracts over time"]
+    (asked,) = panel["targets"]
+    mapped = panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
+    with serving(exposition()) as target, prometheus(tmp_path, [target]) as server:
+        expression = substituted(asked["expr"], target)
+        wait_until(lambda: server.query(expression), 30, "a scrape")
+        found = {
+            series["metric"]["contract"]: mapped[series["value"][1]]["text"]
+            for series in server.query(expression)
+        }
+    assert found == {"H0001": "OUTAGE", "S0002": "not seen"}
+
+
 def test_every_colour_can_be_told_apart_with_any_colour_vision() -> None:
     used = set(re.findall(r'"color": "([^"]*)"', json.dumps(DASHBOARD)))
     assert used
@@ -138,7 +172,7 @@ def test_a_measure_at_its_limit_has_the_colour_of_passing() -> None:
         assert reached[-1]["color"] == "#0072B2", panel["title"]
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("query", dict.fromkeys(QUERIES))
 def test_queries_name_only_exported_metrics_and_labels(query: str) -> None:
     catalogue = exported()
     names = re.findall(r"callcenter_\w+", query)

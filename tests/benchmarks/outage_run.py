@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from outage_weeks import HOUR_MS, MINUTE_MS, Line, Week
+from outage_weeks import HOUR_MS, MINUTE_MS, NORMAL, Line, Week
 
 from monitor.config.contracts import Contract
 from monitor.config.model import Config
@@ -76,6 +76,15 @@ def run(lines: Sequence[Line]) -> list[Judged]:
             engine.on_tick(now_ms)
             happened += engine.happenings()
     return judged_of(weeks, happened)
+
+
+def counts_talks() -> bool:
+    """Whether the watch of the engine counts conversations."""
+    engine = Engine(_plan([Week(Line(0, 0, 300, NORMAL, tells_agents=False, days=1))]))
+    engine.on_tick(_SECOND_MS)
+    assert engine.watch is not None
+    assert engine.watch.facts is not None
+    return engine.watch.facts.talking is not None
 
 
 class _Feed:

@@ -1,6 +1,6 @@
 """A machine's clock that a test sets, for one process and whatever it starts: libfaketime's.
 
-The process reads an offset from a file at every look at the clock, so the clock can be set under
+The process reads an offset from a file once a second, so the clock can be set under
 it. The steady clocks go on as they do on a machine whose wall clock is set.
 """
 
@@ -29,7 +29,7 @@ class FakedClock:
         settings = {
             "LD_PRELOAD": str(_library()),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "TZ": zone,
         }

@@ -206,7 +206,7 @@ def test_a_step_is_followed_when_it_is_short_or_borne_out_by_events(tmp_path: Pa
         one.wait_until_time_goes_on(30)
         assert one.pages.firing(CLOCK) is None
         # As after a sleep that no clock of the machine has counted.
-        slept_s = 20 * 60
+        slept_s = 5 * 60
         one.clock.set(slept_s)
         one.pages.wait_firing(CLOCK)
         assert one.is_in_time(30)

@@ -115,6 +115,8 @@ def test_an_outage_is_one_page_however_often_the_daemon_is_killed(tmp_path: Path
             identity = pages.identity(OUTAGE)
             kill_again_and_again(daemon, rng)
             daemon.wait_ready(60.0)
+            # Enough of them found it at work, with something to restore.
+            assert daemon.log_text().count("restored: ") > KILLS // 4
             wait_until(lambda: open_outages(daemon), 60.0, "the outage to be shown")
             assert instants(open_outages(daemon)[0]) == instants(outage)
             assert pages.identity(OUTAGE) == identity

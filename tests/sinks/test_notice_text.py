@@ -4,10 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from outage_parts import DEADLINE_MS, HOUR_MS, MINUTE_MS, ONSET_MS, make_notice_alert
+from outage_parts import DEADLINE_MS, HOUR_MS, MINUTE_MS, ONSET_MS, make_notice_alert, make_threat
 from snapshots import AT_MS
 
-from monitor.core.outages.outage import Threat
 from monitor.core.snapshot import Alert, AlertState, Notice
 from monitor.sinks.text import annotations, labels, notice_summary, rfc3339, starts_ms
 
@@ -56,21 +55,8 @@ def test_blindness_says_that_nothing_is_known() -> None:
 
 
 def at_risk(**given: Any) -> Alert:  # noqa: ANN401 (any attribute of an alert)
-    threat = Threat(
-        at_ms=AT_MS,
-        miss_ppm=789_999,
-        climatology_ppm=400_000,
-        p10_ms=ONSET_MS + 10 * HOUR_MS,
-        p50_ms=ONSET_MS + 80 * HOUR_MS,
-        p90_ms=None,
-        agents_more=31,
-        agents_from_ms=ONSET_MS + 2 * HOUR_MS,
-        drivers={},
-        version="1",
-        told_ppm=750_000,
-    )
     values = {"rule": "CallCenterDeadlineAtRisk", "reason": "likely", "breached_ms": AT_MS}
-    return told(make_notice_alert(**(values | given)), threat=threat)
+    return told(make_notice_alert(**(values | given)), threat=make_threat())
 
 
 def test_a_deadline_at_risk_says_how_likely_until_when_and_what_is_needed() -> None:

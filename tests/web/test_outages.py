@@ -14,14 +14,16 @@ from outage_parts import (
     HOUR_MS,
     MINUTE_MS,
     ONSET_MS,
+    make_causes,
     make_notice_alert,
     make_outage,
+    make_threat,
     watched,
 )
 from snapshots import AT_MS, QueueLoad, loaded_snapshot, make_snapshot, small_scopes
 from web_parts import HandBoard, browse, serving
 
-from monitor.core.outages.outage import OutageState
+from monitor.core.outages.outage import Baseline, OutageState, Risk
 from monitor.core.snapshot import Snapshot
 
 QUIET = loaded_snapshot(small_scopes(), lambda _: QueueLoad(5, 41, 95))
@@ -92,6 +94,27 @@ async def test_outages_tell_all_that_is_known_and_what_is_left() -> None:
     assert (over["remaining_ms"], over["restored_ms"]) == (None, AT_MS - HOUR_MS)
 
 
+async def test_an_outage_tells_its_forecast_its_risks_and_what_speaks_for_which_cause() -> None:
+    outage = make_outage(
+        threat=make_threat(),
+        risks=(Risk(1, "warning", ONSET_MS, AT_MS, "raised"), Risk(2, "critical", AT_MS)),
+        baseline=Baseline("", 60),
+        causes=make_causes(),
+    )
+    _, body = await answer_of(watched(make_snapshot(), outage, RESTORED), "outages")
+    told, over = body["outages"]
+    assert (told["threat"]["miss_ppm"], told["threat"]["p90_ms"]) == (789_999, None)
+    assert (told["threat"]["told_ppm"], told["threat"]["low_since_ms"]) == (750_000, None)
+    assert [one["until_ms"] for one in told["risks"]] == [AT_MS, None]
+    assert told["baseline"] == {"scope": None, "agents": 60, "calls_per_hour": None}
+    causes = told["causes"]
+    assert (causes["at_ms"], causes["demand"]) == (AT_MS, None)
+    assert causes["staffing"]["figures"]["agents_before"] == 60
+    assert causes["staffing"]["signs"] == ["agents"]
+    assert causes["staffing"]["words"].startswith("14 agents there, 60 before it began (23 %)")
+    assert (over["causes"], over["baseline"], over["risks"]) == (None, None, [])
+
+
 async def test_outages_are_filtered_by_contract() -> None:
     snapshot = watched(make_snapshot(), RECOVERING, RESTORED)
     _, body = await answer_of(snapshot, "outages?contract=S0002")
@@ -134,6 +157,18 @@ async def test_the_page_begins_with_the_outage_and_counts_down(tmp_path: Path) -
     left = re.search(r"70:5(7|8):\d\d left to restore", text)
     assert left, text
     assert "Alerts (1) No call answered H0001 Firing, since" in text
+    assert "to be missed" not in text
+    assert "staffing" not in text
+
+
+@pytest.mark.real
+async def test_the_page_says_how_likely_the_deadline_is_missed_and_why(tmp_path: Path) -> None:
+    outage = make_outage(threat=make_threat(), causes=make_causes())
+    text = await text_of(watched(QUIET, outage), tmp_path)
+    assert "78 % likely to be missed" in text
+    assert re.search(r"Restored: 10 % by [^,]+, 50 % by [^,]+ · 31 more agents needed from", text)
+    assert "demand not known staffing 14 agents there, 60 before it began (23 %)" in text
+    assert "technology 2 of 96 calls cut off (2 %)" in text
 
 
 @pytest.mark.real

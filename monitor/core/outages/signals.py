@@ -244,7 +244,10 @@ class Signals:
         far_now &= wait_ms + facts.waited_ms >= limit_now_ms * plan.hold_floor_times
         slow = self.unanswered.is_slow(facts)
         holds = limited & far | far_now & (facts.hold_limit_ms >= 0) | slow
-        return holds, self.workforce.onset_ms(facts), slow
+        onset_ms = self.workforce.onset_ms(facts)
+        # Callers may have waited all day; what counts is since when too few were answered.
+        lately = slow & (facts.staffed < 0)
+        return holds, np.where(lately, self.unanswered.slow_ms, onset_ms), slow
 
     # -- cut off ------------------------------------------------------------------------------
 

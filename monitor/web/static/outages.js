@@ -2,13 +2,14 @@
 // countdown ticks by this browser's clock between two answers, from the instant of the figures.
 
 import { byId, element, setChildren, setClass, setText } from "./parts.js";
-import { duration, instantText, plural } from "./words.js";
+import { duration, instantText, likelyText, plural } from "./words.js";
 
 const TICK_MS = 250;
 const NAMES_SHOWN = 5;
 const TRANSITIONS_SHOWN = 8;
 // Told at every step of the ladder; the countdown says the same.
-const UNTOLD = new Set(["ladder", "noted", "threat", "evidence"]);
+const UNTOLD = new Set(["ladder", "noted", "forecast", "evidence"]);
+const CAUSES = ["demand", "staffing", "technology"];
 const STEPS = {
   opened: "noticed",
   declared: "declared by hand",
@@ -35,23 +36,49 @@ function lengthText(milliseconds) {
   return minutes === 1 ? "1 more good minute" : `${minutes} more good minutes`;
 }
 
+// When it will be restored, as likely as that is told, and what it would take.
+function outlookText(threat, at) {
+  const by = (share, milliseconds) => (milliseconds === null ? null : `${share} by ${at(milliseconds)}`);
+  const quantiles = [by("10 %", threat.p10_ms), by("50 %", threat.p50_ms), by("90 %", threat.p90_ms)];
+  const known = quantiles.filter(Boolean);
+  const parts = [known.length ? `Restored: ${known.join(", ")}` : "When it is restored cannot be seen yet"];
+  if (threat.agents_more) {
+    parts.push(`${plural(threat.agents_more, "more agent")} needed from ${at(threat.agents_from_ms)}`);
+  }
+  return parts.join(" · ");
+}
+
 class Outage {
   constructor() {
     this.title = element("h2", "");
     this.state = element("p", "outage-state");
     this.evidence = element("p", "outage-evidence");
     this.lines = element("p", "outage-lines");
+    this.outlook = element("p", "outage-outlook");
+    this.causes = element("dl", "causes");
     this.steps = element("ol", "steps");
     this.left = element("p", "countdown");
     this.leftNote = element("p", "countdown-note");
     this.deadline = element("p", "countdown-note");
+    this.likely = element("p", "likely");
     this.node = element(
       "article",
       "outage",
-      element("div", "outage-text", this.title, this.state, this.evidence, this.lines, this.steps),
-      element("div", "outage-clock", this.left, this.leftNote, this.deadline),
+      element(
+        "div",
+        "outage-text",
+        this.title,
+        this.state,
+        this.evidence,
+        this.lines,
+        this.outlook,
+        this.causes,
+        this.steps,
+      ),
+      element("div", "outage-clock", this.left, this.leftNote, this.deadline, this.likely),
     );
     this.left.setAttribute("role", "timer");
+    this.causes.setAttribute("aria-label", "Evidence of causes");
   }
 
   show(outage, atMs) {
@@ -77,11 +104,32 @@ class Outage {
     const now = lineNames(outage.lines);
     const still = now.length && now.length < touched.length ? ` · still: ${names(now)}` : "";
     setText(this.lines, touched.length ? `Lines: ${names(touched)}${still}` : "");
+    const { threat } = outage;
+    const isAhead = threat !== null && outage.remaining_ms > 0;
+    setText(this.likely, isAhead ? `${likelyText(threat.miss_ppm)} to be missed` : "");
+    setText(this.outlook, threat === null ? "" : outlookText(threat, at));
+    this.#showCauses(outage.causes);
     this.#showSteps(outage, at);
     const late = outage.effective_deadline_ms < outage.deadline_ms;
     const last = late ? `, last open time before it ends ${at(outage.effective_deadline_ms)}` : "";
     setText(this.deadline, `Deadline ${at(outage.deadline_ms)}${last}`);
     this.remainingMs = outage.remaining_ms;
+  }
+
+  // Evidence, and no finding: what stands out comes with a mark, and its figures in any case.
+  #showCauses(causes) {
+    const rows = CAUSES.map((name) => ({ name, cause: causes === null ? null : causes[name] }));
+    const texts = rows.map(({ cause }) => (cause === null ? "not known" : cause.words));
+    const marks = rows.map(({ cause }) => (cause !== null && cause.signs.length ? "cause stands-out" : "cause"));
+    if (this.causes.children.length === 0) {
+      const row = (name) => element("div", "", element("dt", "", name), element("dd", ""));
+      this.causes.append(...CAUSES.map(row));
+    }
+    this.causes.hidden = rows.every(({ cause }) => cause === null);
+    [...this.causes.children].forEach((node, index) => {
+      setClass(node, marks[index]);
+      setText(node.lastElementChild, texts[index]);
+    });
   }
 
   #showSteps(outage, at) {

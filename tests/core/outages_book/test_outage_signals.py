@@ -116,11 +116,12 @@ def test_chance_feigns_no_more_stops_of_answers_than_is_allowed(per_s: float) ->
     print(f"seed {seed}, {per_s} answers a second")  # noqa: T201 (how to repeat it)
     chance = np.random.default_rng(seed)
     signals = Signals(plan, rows)
-    answered_ms = np.full(rows, T0)
+    answered_ms, answers = np.full(rows, T0), np.zeros(rows, dtype=np.int64)
     false, before = 0, np.zeros(rows, dtype=np.bool_)
     for second in range(1, seconds + 1):
         at_ms = T0 + second * 1_000
-        answered_ms = np.where(chance.random(rows) < 1 - math.exp(-per_s), at_ms, answered_ms)
+        comes = chance.random(rows) < 1 - math.exp(-per_s)
+        answered_ms, answers = np.where(comes, at_ms, answered_ms), answers + comes
         facts = make_facts(
             at_ms,
             rows,
@@ -130,6 +131,8 @@ def test_chance_feigns_no_more_stops_of_answers_than_is_allowed(per_s: float) ->
             last_answered_ms=answered_ms,
         )
         facts.quarter[:, fields.ANSWERED] = round(per_s * 900)
+        facts.hour[:, fields.ANSWERED] = round(per_s * 3600)
+        facts.lifetime[:, fields.ANSWERED] = answers
         signals.update(facts)
         active = signals.is_active[NOBODY]
         false += int((active & ~before).sum())
