@@ -58,7 +58,7 @@ class Played:
 
     def alerts(self, name: str) -> list[tuple[int, Alert]]:
         """When an alert began to fire."""
-        return [(at_ms, alert) for at_ms, alert in self.fired if alert.name == name]
+        return [(at_ms, alert) for at_ms, alert in self.fired if alert.rule == name]
 
 
 def play(name: str, seed: int) -> Played:

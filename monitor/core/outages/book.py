@@ -20,6 +20,7 @@ import numpy as np
 
 from monitor.core import fields
 from monitor.core.outages.continuity import ContinuityPlan
+from monitor.core.outages.evidence import CAUSES
 from monitor.core.outages.facts import BoolArray, Facts
 from monitor.core.outages.outage import (
     CALL_CENTER,
@@ -41,17 +42,11 @@ _CLOSED_KEPT: Final = 1_000
 _LINES_TOLD: Final = 100
 # An outage that is open may be declared again and again.
 _EVIDENCE_KEPT: Final = 100
-_CAUSES: Final = {
-    SignalKind.NO_ANSWER: "technology",
-    SignalKind.HOLD: None,
-    SignalKind.DROPS: "technology",
-    SignalKind.SILENCE: "technology",
-    SignalKind.AGENTS: "staffing",
-}
-
 # What the organization tells of every contract. The rest counts calls to unknown queues as well.
 _OF_THE_WHOLE: Final = (SignalKind.SILENCE, SignalKind.AGENTS)
 
+# A signal and the row on which it is active.
+Active = tuple[SignalKind, int]
 # (contract, deadline in epoch ms) -> end of its last open time before it; None without one.
 LastOpen = Callable[[str, int], int | None]
 
@@ -107,6 +102,7 @@ class OutageBook:
         self.closed: deque[Outage] = deque(maxlen=_CLOSED_KEPT)
         self.suspected: dict[str, int] = {}
         self._happened: list[Happening] = []
+        self._marked: frozenset[int] = frozenset()  # rows with an active signal
 
     def state_of(self, contract: str) -> OutageState:
         """Where a contract is."""
@@ -120,12 +116,12 @@ class OutageBook:
         signals = self.signals
         signals.update(facts)
         stirred: BoolArray = np.logical_or.reduce(signals.since_ms >= 0)
-        some = bool(stirred.any())
-        if not (some or self.open or self.suspected):
+        if not (stirred.any() or self.open or self.suspected):
             return
-        for watched in self._concerned(stirred):
+        self._marked = _rows(np.logical_or.reduce(signals.is_active))
+        for watched in self._concerned(_rows(stirred)):
             outage = self.open.get(watched.contract)
-            active = self._active(watched, facts) if some else []
+            active = self._active(watched, facts) if self._marked else []
             if outage is None:
                 self._look(watched, facts, active)
             else:
@@ -137,17 +133,11 @@ class OutageBook:
             else:
                 self._climb(outage, facts.at_ms)
 
-    def _concerned(self, stirred: BoolArray) -> Iterator[Watched]:
+    def _concerned(self, rows: frozenset[int]) -> Iterator[Watched]:
         """The contracts of which there is anything to say: on most seconds a few out of many."""
-        of_all = bool(stirred[self._whole])
-        rows = set(np.flatnonzero(stirred).tolist())
+        known = self.open.keys() | self.suspected.keys()
         for one in self._watched:
-            if (
-                of_all
-                or one.contract in self.open
-                or one.contract in self.suspected
-                or not rows.isdisjoint(one.rows)
-            ):
+            if self._whole in rows or one.contract in known or not rows.isdisjoint(one.rows):
                 yield one
 
     def take(self) -> list[Happening]:
@@ -199,37 +189,38 @@ class OutageBook:
 
     # -- one contract -------------------------------------------------------------------------
 
-    def _active(self, watched: Watched, facts: Facts) -> list[Evidence]:
-        """Evidence of the active signals on a contract, its lines, and the whole."""
-        active = self.signals.is_active
-        found = [
-            self._evidence(kind, row, facts)
-            for row in watched.rows
-            for kind in SignalKind
-            if active[kind, row]
-        ]
+    def _active(self, watched: Watched, facts: Facts) -> list[Active]:
+        """Active signals on a contract and its lines, or else on the whole."""
         row, whole = watched.row, self._whole
+        found = self._active_on(watched.rows, tuple(SignalKind))
         is_due = facts.is_open[row] and facts.is_seen[row]
         if found or not is_due or self.signals.well_since_ms[row] != UNKNOWN:
             return found
-        return [self._evidence(kind, whole, facts) for kind in _OF_THE_WHOLE if active[kind, whole]]
+        return self._active_on((whole,), _OF_THE_WHOLE)
+
+    def _active_on(self, rows: tuple[int, ...], kinds: tuple[SignalKind, ...]) -> list[Active]:
+        active, marked = self.signals.is_active, self._marked
+        return [(kind, row) for row in rows if row in marked for kind in kinds if active[kind, row]]
+
+    def _evidence_of(self, active: list[Active], facts: Facts) -> list[Evidence]:
+        return [self._evidence(kind, row, facts) for kind, row in active]
 
     def _evidence(self, kind: SignalKind, row: int, facts: Facts) -> Evidence:
         return Evidence(
             signal=kind.name.lower(),
             scope=self._names[row],
-            cause=_CAUSES[kind],
+            cause=CAUSES[kind.name.lower()],
             onset_ms=int(self.signals.onset_ms[kind, row]),
             since_ms=int(self.signals.since_ms[kind, row]),
             figures=self.signals.evidence(kind, row, facts),
         )
 
-    def _look(self, watched: Watched, facts: Facts, active: list[Evidence]) -> None:
+    def _look(self, watched: Watched, facts: Facts, active: list[Active]) -> None:
         """A contract without an outage."""
         contract, at_ms = watched.contract, facts.at_ms
         if active:
             self.suspected.pop(contract, None)
-            self._open(watched, at_ms, active)
+            self._open(watched, at_ms, self._evidence_of(active, facts))
             return
         pending = bool((self.signals.since_ms[:, list(watched.rows)] >= 0).any())
         if pending and contract not in self.suspected:
@@ -261,6 +252,8 @@ class OutageBook:
             evidence=evidence,
             lines=scopes,
             touched=scopes,
+            lines_ms=at_ms,
+            told_lines=scopes,
         )
         self.tell(
             "opened",
@@ -289,23 +282,20 @@ class OutageBook:
                 return other.incident
         return None
 
-    def _follow(
-        self, outage: Outage, watched: Watched, facts: Facts, active: list[Evidence]
-    ) -> None:
-        scopes = sorted({one.scope for one in active})
+    def _follow(self, outage: Outage, watched: Watched, facts: Facts, active: list[Active]) -> None:
         if not all(facts.is_seen[row] for row in watched.rows):
             # What is not seen is neither good nor bad, and no part of a turn.
             outage.seen_ms, outage.turn_ms = facts.at_ms, UNKNOWN
             return
         if active:
-            self._go_on(outage, facts.at_ms, scopes, active)
+            self._go_on(outage, facts, active)
         elif outage.state is OutageState.OUTAGE:
             # What no signal has seen, none can see the end of: that has to be said by hand.
             turns = not outage.is_declared_only and self._is_well(watched, facts)
             if self._turns(outage, facts.at_ms, turns=turns):
                 self._recover(outage, watched, facts)
         elif self._turns(outage, facts.at_ms, turns=self._is_bad(watched)):
-            self._go_on(outage, facts.at_ms, [], [])
+            self._go_on(outage, facts, [])
         elif outage.turn_ms == UNKNOWN:
             self._confirm(outage, watched, facts)
         else:
@@ -328,20 +318,28 @@ class OutageBook:
         outage.answered_before = int(facts.lifetime[watched.row, fields.ANSWERED])
         self.tell("recovering", outage, facts.at_ms, {"well_since_ms": outage.well_since_ms})
 
-    def _go_on(self, outage: Outage, at_ms: int, scopes: list[str], active: list[Evidence]) -> None:
+    def _go_on(self, outage: Outage, facts: Facts, active: list[Active]) -> None:
+        at_ms, scopes = facts.at_ms, sorted({self._names[row] for _, row in active})
+        if scopes != outage.lines:
+            outage.lines, outage.lines_ms = scopes, at_ms
+        # Signals of small lines come and go: what has failed before is told again once it lasts.
+        is_due = at_ms - outage.lines_ms >= MINUTE_MS or not set(outage.touched).issuperset(scopes)
+        outage.turn_ms = UNKNOWN
+        outage.touched = sorted({*outage.touched, *scopes})
         if outage.state is OutageState.RECOVERING:
-            outage.state = OutageState.OUTAGE
+            outage.state, outage.told_lines = OutageState.OUTAGE, scopes
             outage.relapses += 1
             outage.well_since_ms, outage.well_ms = UNKNOWN, 0
-            self.tell("relapsed", outage, at_ms, {"relapses": outage.relapses, **told(active)})
-        elif scopes and scopes != outage.lines:
-            kind = "partial" if set(scopes) < set(outage.lines) else "evidence"
-            figures = {"lines": scopes[:_LINES_TOLD], "lines_total": len(scopes), **told(active)}
+            evidence = told(self._evidence_of(active, facts))
+            self.tell("relapsed", outage, at_ms, {"relapses": outage.relapses, **evidence})
+        elif scopes and scopes != outage.told_lines and is_due:
+            kind = "partial" if set(scopes) < set(outage.told_lines) else "evidence"
+            outage.told_lines = scopes
+            evidence = told(self._evidence_of(active, facts))
+            figures = {"lines": scopes[:_LINES_TOLD], "lines_total": len(scopes), **evidence}
             self.tell(kind, outage, at_ms, figures)
-        outage.turn_ms, outage.lines = UNKNOWN, scopes
-        outage.touched = sorted({*outage.touched, *scopes})
         if outage.is_declared_only:
-            outage.evidence += active
+            outage.evidence += self._evidence_of(active, facts)
 
     def _is_bad(self, watched: Watched) -> bool:
         return any(bool(self.signals.is_bad[row]) for row in watched.rows)
@@ -390,7 +388,8 @@ class OutageBook:
 
     def _climb(self, outage: Outage, at_ms: int) -> None:
         """Tell every step of the ladder that the outage has reached."""
-        while outage.is_open and (age_ms := self._step_ms(outage.step)) <= at_ms - outage.onset_ms:
+        age_of = self._plan.ladder_step_ms
+        while outage.is_open and (age_ms := age_of(outage.step)) <= at_ms - outage.onset_ms:
             outage.step += 1
             step_ms = outage.onset_ms + age_ms
             figures = {"age_ms": age_ms, "left_ms": outage.deadline_ms - step_ms}
@@ -401,16 +400,12 @@ class OutageBook:
             outage.is_missed = True
             self.tell("missed", outage, at_ms, {"deadline_ms": outage.deadline_ms})
 
-    def _step_ms(self, step: int) -> int:
-        """Age at which the ladder's `step` is reached."""
-        ladder = self._plan.ladder_ms
-        if step < len(ladder):
-            return ladder[step]
-        last_ms = ladder[-1] if ladder else 0
-        return last_ms + (step - len(ladder) + 1) * self._plan.ladder_every_ms
-
     def tell(self, kind: str, outage: Outage, at_ms: int, figures: dict[str, Any]) -> None:
         """Note a happening of an outage."""
         key = f"outage/{outage.id}/{outage.told}"
         outage.told += 1
         self._happened.append(Happening(key, at_ms, kind, outage.contract, outage.id, figures))
+
+
+def _rows(marks: BoolArray) -> frozenset[int]:
+    return frozenset(np.flatnonzero(marks).tolist())

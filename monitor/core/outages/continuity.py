@@ -191,3 +191,10 @@ class ContinuityPlan:
     drops: DropPlan = field(default_factory=DropPlan)
     silence: SilencePlan = field(default_factory=SilencePlan)
     agents: AgentsPlan = field(default_factory=AgentsPlan)
+
+    def ladder_step_ms(self, step: int) -> int:
+        """Age of an outage at which a step of the ladder is reached, ms. `step`: from 0."""
+        if step < len(self.ladder_ms):
+            return self.ladder_ms[step]
+        last_ms = self.ladder_ms[-1] if self.ladder_ms else 0
+        return last_ms + (step - len(self.ladder_ms) + 1) * self.ladder_every_ms

@@ -3,6 +3,8 @@
 Pure: no I/O, no clock.
 """
 
+from typing import Final
+
 import numpy as np
 
 from monitor.core import fields
@@ -10,6 +12,15 @@ from monitor.core.outages import facts as fx
 from monitor.core.outages.facts import Facts, total
 from monitor.core.outages.unanswered import Unanswered
 from monitor.core.outages.workforce import Workforce
+
+# What a signal points to, in the words of corrective action plans; None when to nothing alone.
+CAUSES: Final = {
+    "no_answer": "technology",
+    "hold": None,
+    "drops": "technology",
+    "silence": "technology",
+    "agents": "staffing",
+}
 
 
 def no_answer(unanswered: Unanswered, row: int, facts: Facts) -> dict[str, int]:

@@ -18,7 +18,7 @@ Pure: no I/O, no clock.
 from enum import IntEnum
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 UNKNOWN: Final = -1
 CALL_CENTER: Final = "call_center"
@@ -169,6 +169,8 @@ class Outage(Struct):
             to be open, so that restoration can still be shown; the deadline itself without one.
         evidence: What it was opened on.
         lines: Names of the scopes with an active signal now; empty while recovering.
+        lines_ms: Since when these are they.
+        told_lines: Those that were last told.
         touched: Names of all scopes that had one.
         step: How many steps of the ladder have been told.
         turn_ms: Since when it has looked the other way: well in an outage, bad while recovering;
@@ -214,6 +216,8 @@ class Outage(Struct):
     is_missed: bool = False
     told: int = 0
     threat: Threat | None = None
+    lines_ms: int = UNKNOWN
+    told_lines: list[str] = field(default_factory=list)
     risks: tuple[Risk, ...] = ()
     baseline: Baseline | None = None
     causes: Causes | None = None

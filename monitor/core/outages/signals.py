@@ -29,6 +29,7 @@ from monitor.core import fields
 from monitor.core.outages import evidence
 from monitor.core.outages import facts as fx
 from monitor.core.outages.continuity import ContinuityPlan
+from monitor.core.outages.cut_off import CutOff
 from monitor.core.outages.facts import BoolArray, Facts, course, gaps, total
 from monitor.core.outages.unanswered import Unanswered
 from monitor.core.outages.workforce import Workforce
@@ -36,23 +37,17 @@ from monitor.core.plan import MINUTE_MS, SECOND_MS
 from monitor.core.snapshot import FloatArray, IntArray
 
 _PER_MILLE: Final = 1_000
-_QUARTER_S: Final = 900.0
-# The rate of answers is learned only while answers come.
-_LEARNED_WITHIN_MS: Final = MINUTE_MS
 # Fewer calls of a minute say nothing about it.
 _MINUTE_MIN: Final = 3
 # A lull of this long within a bad stretch does not end it.
 _LULL_MS: Final = 2 * MINUTE_MS
 _NEVER: Final = -1
-# The work in hand is averaged over this time, while nobody has to wait for longer than that.
-_WORK_MS: Final = 15 * MINUTE_MS
-_NO_QUEUE_MS: Final = 30 * SECOND_MS
 
 # What is kept over a restart.
 _STATE: Final = (
     "since_ms", "onset_ms", "is_active", "is_bad", "well_since_ms", "_offered_ms", "_expected",
-    "_late_since_ms", "_late_until_ms", "_late_before", "_cut_since_ms", "_burst_ms", "_burst",
-    "_far_since_ms", "_was_judged", "_bad_since_ms", "_bad_until_ms",
+    "_late_since_ms", "_late_until_ms", "_late_before", "_was_judged", "_bad_since_ms",
+    "_bad_until_ms",
 )  # fmt: skip
 
 
@@ -65,6 +60,8 @@ class SignalKind(IntEnum):
     SILENCE = 3
     AGENTS = 4
 
+
+_WITH_AN_END: Final = (SignalKind.HOLD, SignalKind.DROPS)
 
 KINDS: Final = len(SignalKind)
 
@@ -100,6 +97,7 @@ class Signals:
         self._was_judged: BoolArray = np.zeros(rows, dtype=np.bool_)
         self.unanswered = Unanswered(plan, rows)
         self.workforce = Workforce(plan.agents, rows)
+        self.cut_off = CutOff(plan.drops, rows)
         # Since the last call: how many were expected.
         self._offered_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._expected: FloatArray = np.zeros(rows)
@@ -110,10 +108,6 @@ class Signals:
         # Since when something speaks against it, and until when something besides late answers did.
         self._bad_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
         self._bad_until_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
-        self._cut_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
-        self._burst_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
-        self._burst: IntArray = np.zeros(rows, dtype=np.int64)
-        self._far_since_ms: IntArray = np.full(rows, _NEVER, dtype=np.int64)
 
     def state(self) -> dict[str, FloatArray | IntArray | BoolArray]:
         """Everything that a restart must not lose: arrays whose last axis is the rows."""
@@ -130,7 +124,7 @@ class Signals:
     def _kept(self) -> Iterator[tuple[str, object, str]]:
         """Name of each array that is kept, what has it, and as which attribute."""
         yield from ((name, self, name) for name in _STATE)
-        for part in (self.unanswered, self.workforce):
+        for part in (self.unanswered, self.workforce, self.cut_off):
             prefix = type(part).__name__.lower()
             yield from ((f"{prefix}.{key}", part, key) for key in part.STATE)
 
@@ -215,14 +209,17 @@ class Signals:
         slow |= (decided > 0) & (2 * recent[:, fields.LATE] >= decided)
         bad = (self.since_ms >= 0).any(axis=0) | slow
         self._bad_since_ms[judged & bad & ~self.is_bad] = facts.at_ms
-        others = (np.delete(self.since_ms, SignalKind.HOLD, axis=0) >= 0).any(axis=0)
+        # Late answers and calls that are cut off have ends of their own.
+        others = (np.delete(self.since_ms, _WITH_AN_END, axis=0) >= 0).any(axis=0)
         self._bad_until_ms[judged & others] = facts.at_ms
         self.is_bad = np.where(judged, bad, self.is_bad)
         is_well = judged & ~bad & (recent[:, fields.ANSWERED] > 0)
         begins = is_well & (self.well_since_ms < 0)
-        # It was well again when the last of the late ones had come through, which the windows tell
-        # later; but not before it went bad, nor while anything else was wrong.
+        # It was well again when the last of the late ones had come through, or the last one was cut
+        # off, which the windows tell later; but not before it went bad, nor while anything else was
+        # wrong.
         well_ms = np.maximum(self._late_until_ms, self._bad_until_ms)
+        well_ms = np.maximum(well_ms, self.cut_off.until_ms)
         well_ms = np.maximum(well_ms, self._bad_since_ms)
         self.well_since_ms[begins] = np.where(well_ms >= 0, well_ms, facts.at_ms)[begins]
         self.well_since_ms[judged & bad] = _NEVER
@@ -252,22 +249,8 @@ class Signals:
     # -- cut off ------------------------------------------------------------------------------
 
     def _drops(self, facts: Facts) -> tuple[BoolArray, IntArray, BoolArray]:
-        plan = self._plan.drops
-        bursts = facts.burst >= plan.burst_calls
-        self._burst[bursts] = facts.burst[bursts]
-        self._burst_ms[bursts] = facts.at_ms
-        self._burst[facts.at_ms - self._burst_ms > MINUTE_MS] = 0
-        times = (facts.last_minute, facts.five_minutes, facts.quarter)
-        least = (plan.min_calls, plan.min_spread, plan.min_spread)
-        cut = np.stack([total(counts, fx.CUT_OFF) for counts in times]) + self._burst
-        share = np.stack([counts[:, fields.ENDED] for counts in times]) * plan.per_mille
-        some = np.logical_or.reduce(((cut > 0) & (cut * _PER_MILLE * 2 >= share))[:2])
-        holds = (cut >= np.reshape(least, (3, 1))) & (cut * _PER_MILLE >= share)
-        begins = some & (self._cut_since_ms < 0)
-        self._cut_since_ms[begins] = facts.at_ms - SECOND_MS
-        self._cut_since_ms[~some & facts.is_seen] = _NEVER
-        found = np.logical_or.reduce(holds)
-        return found, self._cut_since_ms, np.zeros_like(found)
+        found = self.cut_off.is_cut(facts, self.is_active[SignalKind.DROPS])
+        return found, self.cut_off.since_ms, np.zeros_like(found)
 
     # -- silence ------------------------------------------------------------------------------
 
@@ -287,6 +270,8 @@ class Signals:
         holds &= self._expected >= plan.min_expected
         holds &= surprise >= gaps(np.maximum(rate, 1e-9), self._plan.false_per_year)
         holds &= rate > 0
+        # Once it has begun only a call ends it, whatever is expected of the next quarter-hour.
+        holds |= (self.since_ms[SignalKind.SILENCE] >= 0) & ~over & facts.is_beating
         return holds, facts.last_offered_ms, holds
 
     # -- agents -------------------------------------------------------------------------------
@@ -306,7 +291,7 @@ class Signals:
             case SignalKind.HOLD:
                 return evidence.hold(self._plan.hold.min_calls, row, facts)
             case SignalKind.DROPS:
-                return evidence.drops(int(self._burst[row]), row, facts)
+                return evidence.drops(int(self.cut_off.burst[row]), row, facts)
             case SignalKind.SILENCE:
                 return evidence.silence(float(self._expected[row]), row, facts)
             case SignalKind.AGENTS:

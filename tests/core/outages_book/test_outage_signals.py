@@ -192,13 +192,38 @@ def test_it_is_not_well_before_the_last_that_was_wrong() -> None:
     # Now calls are cut off for a while, answered in time as they are.
     for second in range(1_200, 1_500):
         cut = well(T0 + second * 1_000)
-        cut.last_minute[:, fields.DISCONNECTED] = cut.last_minute[:, fields.ENDED] = 20
+        for counts in (cut.last_minute, cut.five_minutes):
+            counts[:, fields.DISCONNECTED] = counts[:, fields.ENDED] = 20
+        cut.lifetime[:, fields.DISCONNECTED] = second
         signals.update(cut)
     assert signals.is_active[SignalKind.DROPS, 0]
     assert signals.well_since_ms[0] == -1
     for second in range(1_500, 1_600):
         signals.update(well(T0 + second * 1_000))
     assert T0 + 1_499_000 <= signals.well_since_ms[0] <= T0 + 1_500_000
+
+
+def test_a_share_of_calls_that_are_cut_off_that_wavers_is_one_signal() -> None:
+    """It ends when the last quarter of an hour was well, and is dated to the last call cut off."""
+    signals, told, counted = Signals(ContinuityPlan(), 1), [], 0
+    for second in range(2_400):
+        facts, is_cutting = well(T0 + second * 1_000), second < 1_200
+        # Every other minute nine of thirty, or five; over fifteen minutes seven.
+        share = (9 if second // 60 % 2 else 5) if is_cutting else 0
+        for counts, cut in ((facts.five_minutes, share), (facts.last_minute, share)):
+            counts[:, fields.DISCONNECTED], counts[:, fields.ENDED] = cut, 30
+        facts.quarter[:, fields.ENDED] = 90
+        facts.quarter[:, fields.DISCONNECTED] = max(0, 21 - max(0, second - 1_200) // 40)
+        counted += is_cutting and second % 10 == 0
+        facts.lifetime[:, fields.DISCONNECTED] = counted
+        signals.update(facts)
+        told.append(bool(signals.is_active[SignalKind.DROPS, 0]))
+    begun = told.index(True)
+    ended = told.index(False, begun)
+    assert 60 <= begun <= 80
+    assert 1_500 <= ended <= 1_600
+    assert not any(told[ended:])
+    assert T0 + 1_180_000 <= signals.well_since_ms[0] <= T0 + 1_200_000
 
 
 def test_signals_go_on_from_what_is_kept_of_them() -> None:
