@@ -12,9 +12,8 @@ from monitor.core.events import Event
 from monitor.core.outages.inputs import LinkChanged
 from monitor.core.outages.outage import Happening
 from monitor.core.snapshot import Alert, AlertState
-from monitor.simulation.scenario_library import load_scenario
 from monitor.simulation.scenario_config import config_of
-from monitor.simulation.scenario_library import shipped
+from monitor.simulation.scenario_library import load_scenario, shipped
 from monitor.simulation.simulate import simulate
 from monitor.simulation.truth import Truth
 

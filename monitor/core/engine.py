@@ -166,7 +166,7 @@ class Engine:
         if self.ring.closed_s >= 0:
             self.tracker.register.excuse(max(0, now_ms - self.ring.closed_s * SECOND_MS))
         if self.watch is not None:
-            self.watch.sight.lose_all()
+            self.watch.resume(now_ms)
 
     def on_input(self, given: Input, now_ms: int) -> None:
         """Take up what is no event: the state of a link, or what somebody says of an outage.
@@ -216,11 +216,11 @@ class Engine:
             return 0
         if not self.alert_book.is_idle or self.ring.opened:
             return (closed_s + 1) * SECOND_MS
-        if self.watch is not None and self.watch.is_awake:
-            return (closed_s + 1) * SECOND_MS
         changes_s = self.ring.next_change_s()
         found = [] if changes_s is None else [changes_s * SECOND_MS]
-        others = (self.tracker.register.next_due_ms(), self.intervals.next_close_ms())
+        others = [self.tracker.register.next_due_ms(), self.intervals.next_close_ms()]
+        if self.watch is not None:
+            others.append(self.watch.next_due_ms(closed_s * SECOND_MS))
         found += [-(-due_ms // SECOND_MS) * SECOND_MS for due_ms in others if due_ms is not None]
         return max((closed_s + 1) * SECOND_MS, min(found, default=2**62))
 

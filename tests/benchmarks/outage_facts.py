@@ -18,11 +18,12 @@ from monitor.calendars.local_quarter import local_quarter
 from monitor.core import events as ev
 from monitor.core import fields
 from monitor.core.fields import FIELD_COUNT
-from monitor.core.outages.book import OutageBook, Watched
+from monitor.core.outages.book import OutageBook
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.expectation import Expectation
 from monitor.core.outages.facts import BoolArray, Facts
 from monitor.core.outages.outage import Happening
+from monitor.core.outages.watched import Watched
 from monitor.core.outages.week_clock import QUARTER_MS
 
 Ints = NDArray[np.int64]

@@ -11,9 +11,10 @@ import pytest
 from snapshots import make_snapshot
 from web_parts import HandBoard, serving
 
-from monitor.core.outages.book import OutageBook, Watched
+from monitor.core.outages.book import OutageBook
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.inputs import Declared, Input, Noted, RestoredByHand
+from monitor.core.outages.watched import Watched
 from monitor.core.plan import HOUR_MS
 from monitor.web.outages_actions import Hands, OutageActions
 

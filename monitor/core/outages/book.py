@@ -13,7 +13,6 @@ Pure: no I/O, no clock.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -33,6 +32,7 @@ from monitor.core.outages.outage import (
     told,
 )
 from monitor.core.outages.signals import SignalKind, Signals
+from monitor.core.outages.watched import Watched
 from monitor.core.plan import HOUR_MS, MINUTE_MS
 
 _SAME_INCIDENT_MS: Final = 15 * MINUTE_MS
@@ -49,21 +49,6 @@ _OF_THE_WHOLE: Final = (SignalKind.SILENCE, SignalKind.AGENTS)
 Active = tuple[SignalKind, int]
 # (contract, deadline in epoch ms) -> end of its last open time before it; None without one.
 LastOpen = Callable[[str, int], int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """The rows of one contract.
-
-    Attributes:
-        contract: Its id.
-        row: Its own row.
-        rows: Its row and those of its lines.
-    """
-
-    contract: str
-    row: int
-    rows: tuple[int, ...]
 
 
 class OutageBook:
@@ -118,8 +103,8 @@ class OutageBook:
         stirred: BoolArray = np.logical_or.reduce(signals.since_ms >= 0)
         if not (stirred.any() or self.open or self.suspected):
             return
-        self._marked = _rows(np.logical_or.reduce(signals.is_active))
-        for watched in self._concerned(_rows(stirred)):
+        self._marked = frozenset(np.flatnonzero(signals.is_active.any(axis=0)).tolist())
+        for watched in self._concerned(frozenset(np.flatnonzero(stirred).tolist())):
             outage = self.open.get(watched.contract)
             active = self._active(watched, facts) if self._marked else []
             if outage is None:
@@ -144,6 +129,13 @@ class OutageBook:
         """What has happened since the last call."""
         happened, self._happened = self._happened, []
         return happened
+
+    def next_due_ms(self) -> int | None:
+        """When the clock of any open outage has something to tell; None without one."""
+        step_ms = self._plan.ladder_step_ms
+        found = [outage.onset_ms + step_ms(outage.step) for outage in self.open.values()]
+        found += [one.deadline_ms + 1 for one in self.open.values() if not one.is_missed]
+        return min(found, default=None)
 
     def find(self, outage_id: str) -> Outage | None:
         """The outage with an id, open or restored; None for one that is not known."""
@@ -405,7 +397,3 @@ class OutageBook:
         key = f"outage/{outage.id}/{outage.told}"
         outage.told += 1
         self._happened.append(Happening(key, at_ms, kind, outage.contract, outage.id, figures))
-
-
-def _rows(marks: BoolArray) -> frozenset[int]:
-    return frozenset(np.flatnonzero(marks).tolist())

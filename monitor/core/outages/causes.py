@@ -31,6 +31,7 @@ from monitor.core.outages import facts as fx
 from monitor.core.outages.expectation import Expectation
 from monitor.core.outages.facts import Facts
 from monitor.core.outages.outage import UNKNOWN, Baseline, Cause, Causes, Outage
+from monitor.core.outages.threat import next_turn_ms
 from monitor.core.outages.week_clock import QUARTER_MS
 from monitor.core.plan import HOUR_MS, MINUTE_MS, SECOND_MS
 from monitor.core.snapshot import IntArray
@@ -264,3 +265,8 @@ def _compared(facts: Facts, row: int, expected: _Expected) -> tuple[int, float, 
 def _by_chance(due: float, spread: float) -> float:
     """How far a count may lie from its expectation: Poisson, with a rate drawn from a gamma."""
     return _BEYOND_CHANCE * float(np.sqrt(due + due * due / spread))
+
+
+def next_due_ms(turn: int, at_ms: int) -> int:
+    """The next instant at which the causes of an outage are looked at."""
+    return next_turn_ms(turn, at_ms, _DUE_SECOND)

@@ -77,8 +77,10 @@ class NoticeState(Struct):
         told: State of each alert as it was told last, by key.
         opened: Outages of each contract, since the store began.
         courses: What became of each outage, by id.
+        resumed_ms: Before this instant nobody listened, which is no blindness of a contract.
     """
 
+    resumed_ms: int = UNKNOWN
     unseen_ms: dict[str, int] = msgspec.field(default_factory=dict)
     blind: dict[str, Blindness] = msgspec.field(default_factory=dict)
     over: list[Blindness] = msgspec.field(default_factory=list)
@@ -149,6 +151,8 @@ class Notices:
 
     def look(self, facts: Facts, sight: Sight) -> None:
         """Take up which contracts could be seen in one second."""
+        if facts.at_ms < self.state.resumed_ms:
+            return
         if facts.is_seen.all() and not self.state.unseen_ms:
             return
         sources = sight.unseen(facts.at_ms)

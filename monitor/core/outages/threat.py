@@ -28,6 +28,7 @@ _PPM: Final = 1_000_000
 # Events do not tell how long agents work on a call; this is usual for such a line.
 _HANDLE_MS: Final = 360_000.0
 _MINUTES_KEPT: Final = 14 * 24 * 60
+_DUE_SECOND: Final = 1
 _SPANS_EVERY_MS: Final = 6 * HOUR_MS
 # A forecast that has seen nothing of an outage yet wakes nobody for so long.
 _GUESSED_MS: Final = 15 * MINUTE_MS
@@ -139,8 +140,10 @@ class ThreatKeeper:
 
     def _is_due(self, outage: Outage, turn: int, at_ms: int) -> bool:
         """Whether to forecast now: once a minute, each outage in a second of its own."""
+        if at_ms < outage.onset_ms:
+            return False  # declared within this second
         if outage.threat is not None:
-            return (at_ms // SECOND_MS + turn) % 60 == 1
+            return (at_ms // SECOND_MS + turn) % 60 == _DUE_SECOND
         second_ms, made = self._first
         if second_ms != at_ms:
             made = 0
@@ -148,6 +151,12 @@ class ThreatKeeper:
             return False
         self._first = (at_ms, made + 1)
         return True
+
+    def next_due_ms(self, outage: Outage, turn: int, at_ms: int) -> int:
+        """The next instant at which the outage is forecast."""
+        if outage.threat is None:
+            return at_ms + SECOND_MS
+        return next_turn_ms(turn, at_ms, _DUE_SECOND)
 
     def forget(self, outage: Outage) -> None:
         """Drop the minutes of an outage that is restored."""
@@ -230,3 +239,9 @@ def _plain(threat: Threat) -> dict[str, Any]:
     figures = {name: getattr(threat, name) for name in threat.__struct_fields__}
     del figures["at_ms"], figures["low_since_ms"]
     return figures
+
+
+def next_turn_ms(turn: int, at_ms: int, second: int) -> int:
+    """The next instant after `at_ms` at which an outage's turn is in that second of its minute."""
+    at_s = at_ms // SECOND_MS
+    return (at_s + (second - turn - at_s - 1) % 60 + 1) * SECOND_MS

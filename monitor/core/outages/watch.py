@@ -17,7 +17,8 @@ import numpy.typing as npt
 from monitor.core import fields
 from monitor.core.bundles import BundledWindows, Bundles
 from monitor.core.fields import FIELD_COUNT
-from monitor.core.outages.book import OutageBook, Watched
+from monitor.core.outages import causes
+from monitor.core.outages.book import OutageBook
 from monitor.core.outages.causes import CauseKeeper
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.demand import Demand
@@ -30,8 +31,9 @@ from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import Sight
 from monitor.core.outages.staff import AgentsBySource, Staff
 from monitor.core.outages.threat import ThreatKeeper
+from monitor.core.outages.watched import Watched
 from monitor.core.outages.week_clock import SLOTS, WeekClock
-from monitor.core.plan import Plan
+from monitor.core.plan import MINUTE_MS, SECOND_MS, Plan
 from monitor.core.ring import WindowRing
 from monitor.core.scopes import ScopeTable
 from monitor.core.snapshot import Alert, FloatArray, IntArray
@@ -204,12 +206,32 @@ class OutageWatch:
                     book.restore(outage, restored_ms, now_ms, given.who, given.why)
         self.notices.record()
 
-    @property
-    def is_awake(self) -> bool:
-        """Whether time alone can change anything: somebody is heard, a clock runs, sight goes."""
+    def resume(self, now_ms: int) -> None:
+        """Nobody has listened up to now: every source has to be heard again."""
+        self.sight.lose_all()
+        self.notices.state.resumed_ms = now_ms
+
+    def next_due_ms(self, at_ms: int) -> int | None:
+        """The next instant at which time alone can change anything; None for never.
+
+        That is every second while somebody is heard or sight goes, and what the clocks of open
+        outages bring otherwise.
+        """
         linked = any(source.is_linked for source in self.sight.sources.values())
         goes_blind = bool(self.sight.sources) and not self.notices.is_settled
-        return linked or bool(self.book.open) or goes_blind
+        if linked or (goes_blind and at_ms >= self.notices.state.resumed_ms):
+            return at_ms + SECOND_MS
+        found = [self.book.next_due_ms()]
+        for turn, outage in enumerate(self.book.open.values()):
+            found += [
+                (at_ms // MINUTE_MS + 1) * MINUTE_MS,
+                self.threat.next_due_ms(outage, turn, at_ms),
+                causes.next_due_ms(turn, at_ms),
+            ]
+        if self.notices.state.resumed_ms > at_ms:
+            found.append(self.notices.state.resumed_ms)
+        due_ms = min((one for one in found if one is not None), default=None)
+        return None if due_ms is None else max(due_ms, at_ms + SECOND_MS)
 
     def kept(self) -> Kept:
         """What else a restart must not lose."""

@@ -12,10 +12,11 @@ import numpy as np
 
 from monitor.core import fields
 from monitor.core.fields import FIELD_COUNT
-from monitor.core.outages.book import OutageBook, Watched
+from monitor.core.outages.book import OutageBook
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.facts import Facts
 from monitor.core.outages.signals import KINDS, SignalKind
+from monitor.core.outages.watched import Watched
 from monitor.core.plan import MINUTE_MS
 
 T0: Final = 1_760_000_400_000

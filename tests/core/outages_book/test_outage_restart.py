@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from core.outages_book.made_day import PLAN, T0_MS, Day, events_of, happenings_of, reborn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.core.engine import Engine
+from monitor.core.outages.inputs import Declared
 from monitor.core.outages.week_clock import QUARTER_MS
 from monitor.core.plan import ContractPlan
 
@@ -162,3 +164,42 @@ def third() -> ContractPlan:
     one = PLAN.contracts[0]
     line = replace(one.lines[0], queues=("q-H3",))
     return replace(one, id="H3", name="H3", legal_entity="H3", lines=(line,))
+
+
+@pytest.mark.parametrize("is_declared", [False, True])
+def test_what_passes_unseen_is_told_alike_with_few_ticks_and_with_all(is_declared: bool) -> None:  # noqa: FBT001
+    """After a day without the daemon nobody waits for 86,400 ticks; the clocks have gone on."""
+    day = replace(STOPPED, seconds=1_400, stops=((900, 1_400),))
+    engine = Engine(PLAN)
+    for event in events_of(day):
+        for _ in engine.advance(event.at_ms):
+            pass
+        engine.on_events([event], event.at_ms)
+    for _ in engine.advance(T0_MS + 1_400_000):
+        pass
+    if is_declared:
+        engine.on_input(
+            Declared("H2", T0_MS + 1_399_000, "ann", "phones are dead"), T0_MS + 1_400_000
+        )
+    engine.happenings()
+    later_ms = T0_MS + 3 * 3_600_000
+    found = []
+    for each in (False, True):
+        again = reborn(engine, PLAN)
+        again.on_resume(later_ms)
+        ticks = 0
+        told: list[tuple[int, str, object]] = []
+        if each:
+            for now_ms in range(T0_MS + 1_401_000, later_ms + 1, 1_000):
+                told += [(now_ms, one.key, one.state) for one in again.on_tick(now_ms)]
+                ticks += 1
+        else:
+            for now_ms, changed in again.advance(later_ms):
+                told += [(now_ms, one.key, one.state) for one in changed]
+                ticks += 1
+        found.append((again.happenings(), told, again.alerts()))
+        assert each or ticks < 2_500
+    few, every = found
+    assert few == every
+    assert {"ladder", "missed"} <= {one.kind for one in few[0]}
+    assert not any("Blind" in key for _, key, _ in few[1])

@@ -21,10 +21,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.ledger import LedgerEntry, LedgerKind
-from monitor.core.outages.book import OutageBook, Watched
+from monitor.core.outages.book import OutageBook
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.outage import UNKNOWN, Outage, OutageState
 from monitor.core.outages.signals import SignalKind
+from monitor.core.outages.watched import Watched
 from monitor.core.plan import HOUR_MS, MINUTE_MS
 
 NORMAL, SUSPECTED = OutageState.NORMAL, OutageState.SUSPECTED
