@@ -31,6 +31,7 @@ from monitor.config.scalars import (
     split_listen,
 )
 from monitor.config.section import Finding, Misfit, Section
+from monitor.config.signals import Signals
 from monitor.config.sources import Source, pair_misfits
 from monitor.core import plan
 from monitor.core.standards import Formula
@@ -98,6 +99,8 @@ class Continuity(Section):
         default=DEFAULT_THRESHOLDS, max_length=20
     )
     """How likely a missed deadline has to be for an alert, ascending; none: no alert."""
+    signals: Signals = Signals()
+    """When something is taken for an outage."""
     abandon: tuple[Name, ...] = Field(default=(), max_length=1_000)
     """Contracts that were removed from this file and whose open outages need not be followed."""
 

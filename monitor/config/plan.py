@@ -74,7 +74,7 @@ def _line(contract: Contract, line: Line, config: Config) -> LinePlan:
 
 
 def _continuity(continuity: Continuity) -> ContinuityPlan:
-    return ContinuityPlan(
+    plan = ContinuityPlan(
         restore_within_ms=continuity.restore_within_ms,
         confirm_ms=continuity.confirm_ms,
         ladder_ms=continuity.ladder_ms,
@@ -83,6 +83,7 @@ def _continuity(continuity: Continuity) -> ContinuityPlan:
         ),
         abandon=continuity.abandon,
     )
+    return continuity.signals.into(plan)
 
 
 def _rule(rule: AlertRule) -> RulePlan:

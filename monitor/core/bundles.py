@@ -1,8 +1,9 @@
 """Direct rows that add up to the same rows above, taken together as one.
 
-Who looks at lines and contracts alone need not know which queue of a line a call was in. All direct
-rows with the same rows above them are a bundle; windows by the bundle are a fraction of those by
-the queue, and what is above is summed up from them.
+Who looks at lines and contracts alone need not know which queue of a line a call was in. All
+queues with the same rows above them are a bundle, and so are the other direct rows (sites, calls
+that reached no queue); windows by the bundle are a fraction of those by the queue, and what is
+above is summed up from them.
 
     direct row:   0   1   2   3   4   5           bundle 0: rows 0, 1, 2 (line A)
     lines:        A   A   A   A+B B   B           bundle 1: row 3 (lines A and B); bundle 2: 4, 5
@@ -18,7 +19,7 @@ from monitor.core.block import Block
 from monitor.core.fields import FIELD_COUNT
 from monitor.core.hierarchy import Hierarchy
 from monitor.core.levels import as_slice
-from monitor.core.snapshot import IntArray
+from monitor.core.snapshot import IntArray, ScopeKind
 
 
 class Bundles:
@@ -29,10 +30,11 @@ class Bundles:
 
     Attributes:
         count: How many bundles there are.
+        is_queue: Shape (bundles,), bool: those of queues.
     """
 
     def __init__(self, hierarchy: Hierarchy) -> None:
-        self._bundle_of_rows: dict[tuple[int, ...], int] = {}
+        self._bundle_of_rows: dict[tuple[bool, tuple[int, ...]], int] = {}
         self.count = 0
         self.follow(hierarchy)
 
@@ -40,8 +42,13 @@ class Bundles:
         """Take up rows that were added. A hierarchy that is known already costs nothing."""
         self._of = hierarchy
         bundle_of = self._bundle_of_rows
-        bundles = [bundle_of.setdefault(above, len(bundle_of)) for above in _rows_above(hierarchy)]
+        names = hierarchy.names[hierarchy.upper :]
+        bundles = [
+            bundle_of.setdefault((_is_queue(name), above), len(bundle_of))
+            for name, above in zip(names, _rows_above(hierarchy), strict=True)
+        ]
         self.count = len(bundle_of)
+        self.is_queue = np.array([is_queue for is_queue, _ in bundle_of], dtype=np.bool_)
         cells = np.array(bundles, dtype=np.int64)[:, None] * FIELD_COUNT + np.arange(FIELD_COUNT)
         self._cell_of: IntArray = cells.reshape(-1)
         upper = hierarchy.upper
@@ -98,13 +105,14 @@ class BundledWindows:
         bundles: The bundles.
 
     Attributes:
+        bundles: As given.
         sums: Shape (windows, bundles, fields), int64.
         lifetime: Shape (bundles, fields), int64: everything that was ever closed.
     """
 
     def __init__(self, windows_s: tuple[int, ...], bundles: Bundles) -> None:
         self.windows_s = windows_s
-        self._bundles = bundles
+        self.bundles = bundles
         self.sums: IntArray = np.zeros((len(windows_s), bundles.count, FIELD_COUNT), dtype=np.int64)
         self.lifetime: IntArray = np.zeros((bundles.count, FIELD_COUNT), dtype=np.int64)
         # A block goes into several windows, one after the other.
@@ -112,10 +120,10 @@ class BundledWindows:
 
     def follow(self, hierarchy: Hierarchy) -> None:
         """Have room for what rows that were added make of the bundles."""
-        if self._bundles.fits(hierarchy):
+        if self.bundles.fits(hierarchy):
             return
-        self._bundles.follow(hierarchy)
-        more = self._bundles.count - self.lifetime.shape[0]
+        self.bundles.follow(hierarchy)
+        more = self.bundles.count - self.lifetime.shape[0]
         self.sums = np.pad(self.sums, ((0, 0), (0, more), (0, 0)))
         self.lifetime = np.pad(self.lifetime, ((0, more), (0, 0)))
         self._folded = (None, self.lifetime)
@@ -135,7 +143,7 @@ class BundledWindows:
     def set_to(self, index: int | None, direct: IntArray) -> None:
         """Set a window, or None for what there ever was, to counts of shape (rows, fields)."""
         target = self.lifetime if index is None else self.sums[index]
-        target[:] = self._bundles.fold_rows(direct)
+        target[:] = self.bundles.fold_rows(direct)
 
     def upper(self) -> tuple[IntArray, IntArray]:
         """The windows and the lifetime of the rows above.
@@ -143,13 +151,18 @@ class BundledWindows:
         Returns:
             Shapes (windows, upper rows, fields) and (upper rows, fields), int64.
         """
-        found = self._bundles.roll_up(np.concatenate((self.sums, self.lifetime[None])))
+        found = self.bundles.roll_up(np.concatenate((self.sums, self.lifetime[None])))
         return found[:-1], found[-1]
 
     def _fold(self, block: Block) -> IntArray:
         if self._folded[0] is not block:
-            self._folded = (block, self._bundles.fold(block))
+            self._folded = (block, self.bundles.fold(block))
         return self._folded[1]
+
+
+def _is_queue(name: str) -> bool:
+    kind, _, key = name.partition("/")
+    return kind == ScopeKind.QUEUE and key != ""
 
 
 def _rows_above(hierarchy: Hierarchy) -> list[tuple[int, ...]]:

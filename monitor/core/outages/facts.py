@@ -48,8 +48,8 @@ class Facts:
         is_beating: Shape (rows,), bool: whether they also say so when there is nothing to tell.
         is_open: Shape (rows,), bool: whether it has to be open.
         hold_limit_ms: Shape (rows,), int64: what the average hold may be; -1 without a limit.
-        talking: Shape (rows,), int64: calls that were answered and go on; None where nobody counts
-            them.
+        talking: Shape (rows,), int64: calls that were answered and go on; -1 where that is not
+            known, None where nobody counts them.
     """
 
     at_ms: int

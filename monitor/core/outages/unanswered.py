@@ -174,9 +174,10 @@ class Unanswered:
         fades = judged & (facts.waiting == 0)
         faded = (self._peak - facts.talking) * np.exp(-elapsed_ms / _PEAK_MS)
         peak = np.maximum(facts.talking, np.where(fades, facts.talking + faded, self._peak))
-        self._peak = np.where(facts.is_seen, peak, self._peak)
+        known = facts.talking >= 0
+        self._peak = np.where(facts.is_seen & known, peak, self._peak)
         free = self._peak * self._plan.no_answer.free_per_mille / 1000 - facts.talking
-        counts = going_on & (facts.staffed < 0) & (free > 0)
+        counts = going_on & known & (facts.staffed < 0) & (free > 0)
         self._freed[counts] += (free * elapsed_ms / self._plan.no_answer.wrap_up_ms)[counts]
 
     def _learn(self, facts: Facts, judged: BoolArray) -> None:

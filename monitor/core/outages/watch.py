@@ -30,6 +30,7 @@ from monitor.core.outages.notices import Notices
 from monitor.core.outages.outage import Outage
 from monitor.core.outages.sight import Sight
 from monitor.core.outages.staff import AgentsBySource, Staff
+from monitor.core.outages.talks import Talks
 from monitor.core.outages.threat import ThreatKeeper
 from monitor.core.outages.watched import Watched
 from monitor.core.outages.week_clock import SLOTS, WeekClock
@@ -142,6 +143,7 @@ class OutageWatch:
         self._counted: IntArray | None = None
         self._before: IntArray = np.zeros((len(names), FIELD_COUNT), dtype=np.int64)
         self.demand = Demand(self.expectation, len(names))
+        self.talks = Talks(plan.limits.call_age_ms, len(names))
 
     def tick(
         self, at_ms: int, ring: WindowRing, waiters: Waiters, agents: AgentsBySource
@@ -244,6 +246,7 @@ class OutageWatch:
                 "offered_ms": self._offered_ms,
                 "counted": counted,
                 **{name: getattr(self.demand, name) for name in Demand.STATE},
+                **{name: getattr(self.talks, name) for name in Talks.STATE},
             },
             self.demand.quarter,
             tuple(scope.name for scope in self._table.scopes[self._table.upper :]),
@@ -261,8 +264,9 @@ class OutageWatch:
         self._before = rows["counted"] - lifetime
         self._answered_ms, self._offered_ms = rows["answered_ms"], rows["offered_ms"]
         self._counted = rows["counted"]
-        for name in Demand.STATE:
-            setattr(self.demand, name, rows[name])
+        for part in (self.demand, self.talks):
+            for name in part.STATE:
+                setattr(part, name, rows[name])
         self.demand.go_on(kept.quarter)
 
     def outages(self) -> tuple[Outage, ...]:
@@ -287,6 +291,7 @@ class OutageWatch:
             quarter=quarter,
             hour=hour,
             lifetime=lifetime,
+            talking=self.talks.count(at_ms, ring.bundled, seen),
             burst=second[:, fields.ABANDONED],
             waiting=waiters.counts[:rows],
             waited_ms=waiters.waited_ms[:rows],

@@ -134,7 +134,8 @@ class Workforce:
         short &= facts.staffed * _PER_MILLE < needed * plan.work_per_mille
         if facts.talking is not None:
             # Who does not talk may be busy after a call, so it takes more to say so.
-            few = (facts.staffed < 0) & (needed - facts.talking >= plan.min_lacking)
+            few = (facts.staffed < 0) & (facts.talking >= 0)
+            few &= needed - facts.talking >= plan.min_lacking
             short |= few & (facts.talking * _PER_MILLE <= needed * plan.talk_per_mille)
         short &= facts.is_seen & facts.is_open & (facts.longest_wait_ms >= plan.wait_ms)
         found: BoolArray = short & (facts.at_ms - unseen_ms >= _WORK_MS)
