@@ -1,7 +1,8 @@
 """A shipped scenario played through the engine, and everything that was said of it, in order.
 
-The seconds about whatever begins or ends are ticked one by one, as the daemon does; in between a
-tick a minute is enough and makes a week take seconds.
+The seconds about whatever begins or ends are ticked one by one, as the daemon does. In between a
+tick a minute is enough, and one in five minutes of days on which nothing happens, which makes a
+week take seconds.
 """
 
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ from monitor.simulation.truth import Truth
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
-_BEFORE_MS = 5 * MINUTE_MS
-_AFTER_MS = 40 * MINUTE_MS
+_BEFORE_MS = 2 * MINUTE_MS
+_AFTER_MS = 15 * MINUTE_MS
+_QUIET_MS = 5 * MINUTE_MS
 
 
 @dataclass
@@ -33,7 +35,6 @@ class Played:
         told: Every change of an outage.
         fired: Alerts that began to fire, with the instant.
         ended: Alerts that ended.
-        blind: Minutes at which a contract could not be seen, by contract.
         engine: As it was at the end.
     """
 
@@ -99,17 +100,17 @@ def _links(truth: Truth, engine: Engine) -> list[tuple[int, LinkChanged]]:
 
 def _instants(truth: Truth) -> list[int]:
     """The ticks of a scenario, ascending."""
-    edges = {
-        edge_ms
-        for outage in truth.outages
-        for spans in (outage.failing_ms, *outage.stopped_ms.values())
-        for span in spans
-        for edge_ms in span
-    }
-    edges |= {edge_ms for span in truth.blind for edge_ms in (span.from_ms, span.until_ms)}
-    edges |= {edge_ms for span in truth.silent for edge_ms in (span.from_ms, span.until_ms)}
-    instants = set(range(truth.start_ms + MINUTE_MS, truth.end_ms + 1, MINUTE_MS))
+    edges = {span_ms for span in truth.blind for span_ms in (span.from_ms, span.until_ms)}
+    edges |= {outage.onset_ms for outage in truth.outages}
+    edges |= {one.restored_ms for one in truth.outages if one.restored_ms is not None}
+    edges |= {span.from_ms for span in truth.silent}
+    first_ms = min(edges, default=truth.start_ms) - 2 * HOUR_MS
+    last_ms = max(edges, default=truth.end_ms) + 3 * HOUR_MS
+    instants = set(range(truth.start_ms, truth.end_ms + 1, _QUIET_MS))
+    minutes = range(first_ms // MINUTE_MS * MINUTE_MS, last_ms, MINUTE_MS)
+    # The first outage is forecast a second after the minute, the second one at the minute.
+    instants |= {*minutes, *(minute_ms + SECOND_MS for minute_ms in minutes)}
     for edge_ms in edges:
-        first_ms = (edge_ms - _BEFORE_MS) // SECOND_MS * SECOND_MS
-        instants |= set(range(first_ms, edge_ms + _AFTER_MS, SECOND_MS))
+        from_ms = (edge_ms - _BEFORE_MS) // SECOND_MS * SECOND_MS
+        instants |= set(range(from_ms, edge_ms + _AFTER_MS, SECOND_MS))
     return sorted(one for one in instants if truth.start_ms < one <= truth.end_ms)

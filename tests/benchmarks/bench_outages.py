@@ -215,6 +215,11 @@ def _seconds(values_ms: list[int], percent: float) -> str:
     return f"{percentile(values_ms, percent) / 1000:,.0f}" if values_ms else ""
 
 
+def _dated(offs_ms: Iterable[int | None]) -> float:
+    """How many in a hundred of the onsets that were dated are near enough."""
+    return 100 * _share(abs(one) <= _WITHIN_MS for one in offs_ms if one is not None)
+
+
 def _figures(cases: list[Case], note: str) -> list[Figure]:
     stopped = [case for case in cases if case.kind == STOP and case.is_outage]
     gone = [case for case in cases if case.kind == COLLAPSE and case.is_outage]
@@ -236,14 +241,6 @@ def _figures(cases: list[Case], note: str) -> list[Figure]:
 
     def untold(some: list[Case]) -> list[Case]:
         return [case for case in some if not case.tells_agents]
-
-    def dated(some: list[Case]) -> float:
-        offs = [case.onset_off_ms for case in some if case.onset_off_ms is not None]
-        return 100 * _share(abs(one) <= _WITHIN_MS for one in offs)
-
-    def dated_known(some: list[Case]) -> float:
-        offs = [case.onset_off_known_ms for case in some if case.onset_off_known_ms is not None]
-        return 100 * _share(abs(one) <= _WITHIN_MS for one in offs)
 
     missed = [case for case in cases if case.is_outage and not case.is_found]
     minute, ten = _WITHIN_MS, _COLLAPSE_MS
@@ -272,10 +269,16 @@ def _figures(cases: list[Case], note: str) -> list[Figure]:
         ("agents gone", gone),
     ):
         figures += [
-            (f"onset dated within 60 s, {who}", dated(these), "%", 95.0, these),
+            (
+                f"onset dated within 60 s, {who}",
+                _dated(case.onset_off_ms for case in these),
+                "%",
+                95.0,
+                these,
+            ),
             (
                 f"onset within 60 s of what could be known, {who}",
-                dated_known(these),
+                _dated(case.onset_off_known_ms for case in these),
                 "%",
                 95.0,
                 these,

@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from monitor.core import fields
+from monitor.core.outages.confirmation import can_show, count_well
 from monitor.core.outages.continuity import ContinuityPlan
 from monitor.core.outages.evidence import CAUSES
 from monitor.core.outages.facts import BoolArray, Facts
@@ -283,7 +284,7 @@ class OutageBook:
             self._go_on(outage, facts, active)
         elif outage.state is OutageState.OUTAGE:
             # What no signal has seen, none can see the end of: that has to be said by hand.
-            turns = not outage.is_declared_only and self._is_well(watched, facts)
+            turns = not outage.is_declared_only and self._is_well(outage, watched, facts)
             if self._turns(outage, facts.at_ms, turns=turns):
                 self._recover(outage, watched, facts)
         elif self._turns(outage, facts.at_ms, turns=self._is_bad(watched)):
@@ -297,15 +298,15 @@ class OutageBook:
         """Whether it has looked the other way for long enough."""
         if not turns:
             outage.turn_ms = UNKNOWN
-            return False
-        if outage.turn_ms == UNKNOWN:
+        elif outage.turn_ms == UNKNOWN:
             outage.turn_ms = at_ms
-        return at_ms - outage.turn_ms >= self._plan.turn_ms
+        return turns and at_ms - outage.turn_ms >= self._plan.turn_ms
 
     def _recover(self, outage: Outage, watched: Watched, facts: Facts) -> None:
         outage.state, outage.lines = OutageState.RECOVERING, []
         outage.well_since_ms = self._well_since_ms(outage, watched)
-        outage.well_ms = facts.at_ms - outage.turn_ms
+        outage.well_by = {}
+        count_well(outage, watched, self._names, facts.is_open, facts.at_ms - outage.turn_ms)
         outage.turn_ms, outage.seen_ms = UNKNOWN, facts.at_ms
         outage.answered_before = int(facts.lifetime[watched.row, fields.ANSWERED])
         self.tell("recovering", outage, facts.at_ms, {"well_since_ms": outage.well_since_ms})
@@ -336,10 +337,11 @@ class OutageBook:
     def _is_bad(self, watched: Watched) -> bool:
         return any(bool(self.signals.is_bad[row]) for row in watched.rows)
 
-    def _is_well(self, watched: Watched, facts: Facts) -> bool:
+    def _is_well(self, outage: Outage, watched: Watched, facts: Facts) -> bool:
         """Whether nothing speaks against it and callers are answered in time."""
         is_answered = self.signals.well_since_ms[watched.row] != UNKNOWN
-        return bool(is_answered and facts.is_open[watched.row]) and not self._is_bad(watched)
+        can = is_answered and can_show(outage, watched, self._names, facts.is_open)
+        return bool(can) and not self._is_bad(watched)
 
     def _well_since_ms(self, outage: Outage, watched: Watched) -> int:
         """Start of the good period: since when callers of all that had failed are answered."""
@@ -347,8 +349,7 @@ class OutageBook:
         return max(outage.onset_ms, *since_ms)
 
     def _confirm(self, outage: Outage, watched: Watched, facts: Facts) -> None:
-        if facts.is_open[watched.row]:
-            outage.well_ms += facts.at_ms - outage.seen_ms
+        count_well(outage, watched, self._names, facts.is_open, facts.at_ms - outage.seen_ms)
         outage.seen_ms = facts.at_ms
         answered = int(facts.lifetime[watched.row, fields.ANSWERED]) - outage.answered_before
         is_shown = answered >= self._plan.recover_min_answered

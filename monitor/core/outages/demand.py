@@ -6,9 +6,13 @@ that was not seen, or in which nobody called although some should have, does not
 worthless. Such a silent quarter is not among them. It is what has to be noticed: who takes it for
 the new custom expects nothing after an hour of silence and never finds it.
 
+A contract expects no more than its lines that have to be open: when the members' line closes in the
+evening, the last hour of the contract tells nothing of the pharmacy's night.
+
 Pure: no I/O, no clock.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -34,24 +38,31 @@ class Demand:
     Args:
         expectation: What earlier weeks have taught; is taught here.
         rows: Watched scopes.
+        below: Rows of contracts and what is above them, the contracts first, each with the rows
+            that it expects the calls of.
 
     Attributes:
         expected_per_s: Shape (rows,), float64: calls a second now; NaN where nothing can be said.
         spread: Shape (rows,), float64: how sure that is; see `expectation.py`.
         quarter: Which quarter-hour it is (epoch); -1 before the first.
         offered: Shape (rows,), int64: calls (lifetime) when it began.
+        is_open: Shape (rows,), bool: what had to be open when that was last said.
         is_whole: Shape (rows,), bool: whether it can be learned so far.
         recent: Shape (rows, 4), int64: calls of the last quarters to go by, the newest first.
         recent_quarter: Shape (rows, 4), int64: which those are; -1 for none.
     """
 
     # What a restart must not lose, besides `quarter`.
-    STATE: Final = ("offered", "is_whole", "recent", "recent_quarter")
+    STATE: Final = ("offered", "is_open", "is_whole", "recent", "recent_quarter")
 
-    def __init__(self, expectation: Expectation, rows: int) -> None:
+    def __init__(
+        self, expectation: Expectation, rows: int, below: Mapping[int, tuple[int, ...]]
+    ) -> None:
         self._expectation = expectation
+        self._below = below
         self.quarter = _NONE
         self.offered: IntArray = np.zeros(rows, dtype=np.int64)
+        self.is_open: BoolArray = np.zeros(rows, dtype=np.bool_)
         self.is_whole: BoolArray = np.zeros(rows, dtype=np.bool_)
         self.recent: IntArray = np.full((rows, _RECENT), _NONE, dtype=np.int64)
         self.recent_quarter: IntArray = np.full((rows, _RECENT), _NONE, dtype=np.int64)
@@ -79,6 +90,10 @@ class Demand:
                 # A second that ends with the quarter still belongs to it.
                 self._learn(facts.at_ms - 1, offered - self.offered, self.is_whole & facts.is_seen)
             self.quarter, self.offered, self.is_whole = quarter, offered.copy(), well
+            self.is_open = facts.is_open.copy()
+            self._expect()
+        elif not np.array_equal(facts.is_open, self.is_open):
+            self.is_open = facts.is_open.copy()
             self._expect()
         self.is_whole = self.is_whole & well
 
@@ -96,6 +111,9 @@ class Demand:
         count = is_recent.sum(axis=1)
         total = np.where(is_recent, self.recent, 0).sum(axis=1)
         mean = np.where(count >= _ENOUGH, total / np.maximum(count, 1), np.nan)
-        self.expected_per_s, self.spread = self._expectation.per_second(
-            self.quarter * QUARTER_MS, mean
-        )
+        expected, self.spread = self._expectation.per_second(self.quarter * QUARTER_MS, mean)
+        for row, below in self._below.items():
+            parts = expected[[one for one in below if self.is_open[one]]]
+            if not np.isnan(parts).any():
+                expected[row] = np.fmin(expected[row], parts.sum())
+        self.expected_per_s = expected

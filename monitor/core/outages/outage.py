@@ -176,7 +176,8 @@ class Outage(Struct):
         turn_ms: Since when it has looked the other way: well in an outage, bad while recovering;
             UNKNOWN while it does not.
         well_since_ms: Start of the good period; UNKNOWN while there is none.
-        well_ms: How long it has been well, open and seen since then.
+        well_ms: How long it has been well, open and seen since then, by all that had failed.
+        well_by: The same of each scope that had, by name.
         answered_before: Answered calls of the contract (lifetime) at that start.
         seen_ms: Until when `well_ms` has been counted.
         relapses: How often it was well and then not.
@@ -216,6 +217,7 @@ class Outage(Struct):
     is_missed: bool = False
     told: int = 0
     threat: Threat | None = None
+    well_by: dict[str, int] = field(default_factory=dict)
     lines_ms: int = UNKNOWN
     told_lines: list[str] = field(default_factory=list)
     risks: tuple[Risk, ...] = ()

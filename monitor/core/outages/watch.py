@@ -142,7 +142,9 @@ class OutageWatch:
         self._offered_ms: IntArray = np.full(len(names), -1, dtype=np.int64)
         self._counted: IntArray | None = None
         self._before: IntArray = np.zeros((len(names), FIELD_COUNT), dtype=np.int64)
-        self.demand = Demand(self.expectation, len(names))
+        below = {rows[0]: rows[1:] for rows in self._rows_of.values()}
+        below[0] = tuple(below)
+        self.demand = Demand(self.expectation, len(names), below)
         self.talks = Talks(plan.limits.call_age_ms, len(names))
 
     def tick(

@@ -26,7 +26,7 @@ class Told:
     """A day told to a demand, quarter-hour by quarter-hour; row 0 alone has calls."""
 
     def __init__(self) -> None:
-        self.demand = Demand(Expectation(CLOCK), ROWS)
+        self.demand = Demand(Expectation(CLOCK), ROWS, {})
         self._quarter, self._offered = START, 0
 
     def quarter(self, calls: int, **given: bool) -> float | None:
