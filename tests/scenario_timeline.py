@@ -7,14 +7,19 @@ week take seconds.
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from monitor.calendars.local_quarter import local_quarter
 from monitor.config.plan import to_plan
 from monitor.core.engine import Engine
 from monitor.core.events import Event
 from monitor.core.outages.inputs import LinkChanged
 from monitor.core.outages.outage import Happening
+from monitor.core.outages.week_clock import SLOTS
 from monitor.core.snapshot import Alert, AlertState
 from monitor.simulation.scenario_config import config_of
 from monitor.simulation.scenario_library import load_scenario, shipped
+from monitor.simulation.scenario_model import ScenarioFile
 from monitor.simulation.simulate import simulate
 from monitor.simulation.truth import Truth
 
@@ -61,12 +66,20 @@ class Played:
         return [(at_ms, alert) for at_ms, alert in self.fired if alert.rule == name]
 
 
-def play(name: str, seed: int) -> Played:
-    """Play a shipped scenario."""
+def play(name: str, seed: int, *, is_used_to_it: bool = False) -> Played:
+    """Play a shipped scenario.
+
+    Args:
+        name: Of the scenario.
+        seed: Of its chance.
+        is_used_to_it: Whether ordinary weeks were learned before.
+    """
     scenario = load_scenario(shipped()[name])
     simulated = simulate(scenario, seed)
     truth = simulated.truth
     engine = Engine(to_plan(config_of(scenario)))
+    if is_used_to_it:
+        _learn(engine, scenario, truth)
     played = Played(truth, engine)
     links = _links(truth, engine)
     batch: list[Event] = []
@@ -87,6 +100,24 @@ def play(name: str, seed: int) -> Played:
                 played.ended.append((now_ms, alert))
         played.told += engine.happenings()
     return played
+
+
+def _learn(engine: Engine, scenario: ScenarioFile, truth: Truth) -> None:
+    """Give the engine what eight ordinary weeks would have taught it."""
+    watch = engine.watch
+    assert watch is not None
+    into_queue = {queue.key: 1 - queue.contained for queue in scenario.queues}
+    for contract in engine.plan.contracts:
+        queues_of = {f"line/{contract.id}/{line.name}": set(line.queues) for line in contract.lines}
+        queues_of[f"contract/{contract.id}"] = set().union(*queues_of.values())
+        for name, queues in queues_of.items():
+            calls = np.zeros(SLOTS)
+            for queue in queues:
+                expected = truth.expected[queue]
+                for start_ms, usual in zip(expected.starts_ms, expected.usual, strict=True):
+                    slot, _ = local_quarter(contract.service_areas[0], start_ms)
+                    calls[slot] += usual * into_queue[queue]
+            watch.expectation.kept[watch.names.index(name)] = np.round(calls)[:, None]
 
 
 def _links(truth: Truth, engine: Engine) -> list[tuple[int, LinkChanged]]:

@@ -112,7 +112,7 @@ def test_a_storm_closes_a_site() -> None:
 
 
 def test_twice_as_many_call_at_the_peak_of_an_enrolment() -> None:
-    played = play("enrolment_peak", SEED)
+    played = play("enrolment_peak", SEED, is_used_to_it=True)
     check_order(played)
     for contract in ("H0001", "H0002"):
         # It comes and goes, and an hour that is good enough ends the outage.

@@ -10,16 +10,25 @@ oldest.
     PYTHONPATH=.:tests python tests/benchmarks/bench_tick.py [--quick]
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
 from statistics import median
 from time import perf_counter, process_time, thread_time
 from typing import Any, Final
 
 from figures import Figure, percentile, present
-from workload import BASE_S, Load, decoded, make_plan, wire_events
+from workload import (
+    BASE_S,
+    EVENTS_A_CALL,
+    Load,
+    decoded,
+    make_plan,
+    received_events,
+)
 
 from monitor.core.daemon import DaemonView
 from monitor.core.engine import Engine
+from monitor.core.events import Event
 from monitor.core.plan import SECOND_MS
 from monitor.core.ring import WindowRing
 from monitor.core.snapshot import Snapshot
@@ -30,6 +39,12 @@ STALL_MS: Final = 20.0
 _HISTORY_S: Final = 3_600
 _HISTORY_EVENTS_PER_S: Final = 100
 _EVENTS_PER_S: Final = 5_000
+# Callers whose waits are drawn apart look to the watch like agents who let them wait, if they are
+# long; a day without an outage is measured.
+_HOLD_S: Final = 2.0
+_TALK_S: Final = 43.0
+# Until as many calls are under way as at that density.
+_UNDER_WAY_S: Final = 60
 
 
 class Stopwatch:
@@ -82,17 +97,25 @@ def sum_anew(ring: WindowRing) -> None:
         ring._sum_up(window, ring.sums[index])
 
 
-def warmed(queues: int, history_s: int) -> Engine:
-    """An engine after some time of calls, ticked each second."""
-    engine = Engine(make_plan(queues))
-    load = Load(queues, events_per_s=_HISTORY_EVENTS_PER_S)
-    _count(engine, load, history_s, lambda second: engine.on_tick(second * SECOND_MS))
-    return engine
+def day_of(queues: int, history_s: int, seconds: int) -> list[Event]:
+    """An hour of calls and, while they go on, seconds of many more."""
+    quiet = Load(queues, _HISTORY_EVENTS_PER_S, hold_s=_HOLD_S, talk_s=_TALK_S)
+    busy = replace(
+        quiet,
+        events_per_s=_EVENTS_PER_S,
+        base_s=BASE_S + history_s,
+        first_call=10_000_000,
+    )
+    told: list[tuple[float, dict[str, Any]]] = []
+    for load, lasts_s in ((quiet, history_s + seconds), (busy, seconds + _UNDER_WAY_S)):
+        told += received_events(int(load.events_per_s * lasts_s / EVENTS_A_CALL), load)
+    told.sort(key=lambda one: one[0])
+    return decoded([event for _, event in told])
 
 
-def _count(engine: Engine, load: Load, seconds: int, on_second: Any) -> None:  # noqa: ANN401
-    events = decoded(wire_events(int(load.events_per_s) * seconds, load))
-    batches: dict[int, list[Any]] = {}
+def tell(engine: Engine, events: list[Event], on_second: Callable[[int], None]) -> None:
+    """Have the events counted, second by second, with what comes after each."""
+    batches: dict[int, list[Event]] = {}
     newest = 0
     for event in events:
         newest = max(newest, event.at_ms // SECOND_MS)
@@ -107,28 +130,31 @@ def measure(quick: bool) -> list[Figure]:  # noqa: FBT001 (the one argument of e
     history_s, seconds = (600, 15) if quick else (_HISTORY_S, 40)
     figures: list[Figure] = []
     for queues, target_ms in TARGETS_MS.items():
-        engine = warmed(queues, history_s)
-        exposition = Exposition()
-        # Labels and templates are made once, when the first page is asked for.
-        first = tick(engine, exposition, engine.ring.closed_s + 1)
+        engine, exposition = Engine(make_plan(queues)), Exposition()
+        busy_s = BASE_S + history_s
         held: list[list[float]] = []
         walls_ms: list[float] = []
         anew_ms: list[float] = []
+        first: list[float] = []
 
-        def on_second(
-            second: int, engine: Engine = engine, exposition: Exposition = exposition
-        ) -> None:
+        def on_second(second: int) -> None:
+            if not busy_s <= second <= busy_s + seconds:  # noqa: B023 (called at once)
+                engine.on_tick(second * SECOND_MS)  # noqa: B023
+                return
             begun = perf_counter()
-            held.append(tick(engine, exposition, second))  # noqa: B023 (called at once)
-            walls_ms.append((perf_counter() - begun) * 1000)  # noqa: B023 (called at once)
+            laps = tick(engine, exposition, second)  # noqa: B023
+            if not first:  # noqa: B023
+                # Labels and templates are made once, when the first page is asked for.
+                first.extend(laps)  # noqa: B023
+                return
+            held.append(laps)  # noqa: B023
+            walls_ms.append((perf_counter() - begun) * 1000)  # noqa: B023
             begun = process_time()
-            sum_anew(engine.ring)
-            anew_ms.append((process_time() - begun) * 1000)  # noqa: B023 (called at once)
+            sum_anew(engine.ring)  # noqa: B023
+            anew_ms.append((process_time() - begun) * 1000)  # noqa: B023
 
-        load = Load(queues, _EVENTS_PER_S, base_s=BASE_S + history_s + 60, first_call=10_000_000)
-        _count(engine, load, seconds, on_second)
-        # The first of these ticks has closed the minute since the history, too.
-        figures += _figures(queues, target_ms, held[1:], walls_ms[1:], anew_ms[1:], first)
+        tell(engine, day_of(queues, history_s, seconds), on_second)
+        figures += _figures(queues, target_ms, held, walls_ms, anew_ms, first)
     return figures
 
 

@@ -23,6 +23,7 @@ _STEP: Final = 1.6
 _MOST_TIMES: Final = 4.5
 _MOST_AGENTS: Final = 20_000
 _TABLES_KEPT: Final = 64
+_PATIENCE_STEP: Final = 1.1
 
 
 class Staffing:
@@ -43,12 +44,19 @@ class Staffing:
         most = min(greatest * _MOST_TIMES, _MOST_AGENTS * _MINUTE_MS / course.handle_ms)
         knots = 2 + max(0, math.ceil(math.log(most / _LEAST) / math.log(_STEP)))
         self._rates, self._agents = _table(
-            course.handle_ms, course.patience_ms, course.target, knots
+            course.handle_ms, _rounded(course.patience_ms), course.target, knots
         )
 
     def needed(self, calls_per_minute: FloatArray) -> FloatArray:
         """Agents needed, at least 1; NaN where the rate is."""
         return np.interp(calls_per_minute, self._rates, self._agents)
+
+
+def _rounded(patience_ms: float) -> float:
+    """The patience to within 5 %, so that a table serves again; it is not known any better."""
+    if not 0 < patience_ms < math.inf:
+        return patience_ms
+    return float(_PATIENCE_STEP ** round(math.log(patience_ms) / math.log(_PATIENCE_STEP)))
 
 
 @lru_cache(maxsize=_TABLES_KEPT)
