@@ -23,7 +23,7 @@ from monitor.clock import Clock
 from monitor.core.ledger import LedgerEntry, LedgerKind, LedgerRow
 from monitor.core.ledger_check import check
 from monitor.core.snapshot import Snapshot
-from monitor.core.source_watch import SourceSight, SourceWatch, gap
+from monitor.core.source_watch import SourceReading, SourceWatch, gap
 from monitor.sources.mqtt import SourceStatus
 from monitor.store.errors import StoreError
 from monitor.store.ledger_file import LedgerFile
@@ -140,7 +140,7 @@ class LedgerKeeper:
             lost["broker_discarded"] = status.broker_discarded
         lost |= self._missing.get(name, {})
         is_up = self._adapters.get(name, True)
-        sight = SourceSight(status.connected, status.session_present, is_up, lost)
+        sight = SourceReading(status.connected, status.session_present, is_up, lost)
         for entry in watch.see(now_ms, sight):
             self._add(entry)
 

@@ -39,7 +39,7 @@ class Bundles:
         self.follow(hierarchy)
 
     def follow(self, hierarchy: Hierarchy) -> None:
-        """Take up rows that were added. A hierarchy that is known already costs nothing."""
+        """Take up rows that were added."""
         self._of = hierarchy
         bundle_of = self._bundle_of_rows
         names = hierarchy.names[hierarchy.upper :]
@@ -119,7 +119,10 @@ class BundledWindows:
         self._folded: tuple[Block | None, IntArray] = (None, self.lifetime)
 
     def follow(self, hierarchy: Hierarchy) -> None:
-        """Have room for what rows that were added make of the bundles."""
+        """Have room for what rows that were added make of the bundles.
+
+        A hierarchy that is known already costs nothing.
+        """
         if self.bundles.fits(hierarchy):
             return
         self.bundles.follow(hierarchy)

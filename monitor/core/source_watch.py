@@ -41,7 +41,7 @@ def gap(
 
 
 @dataclass(frozen=True, slots=True)
-class SourceSight:
+class SourceReading:
     """What is known of a source at one instant.
 
     Attributes:
@@ -80,7 +80,7 @@ class SourceWatch:
         self._counted_ms: dict[str, int] = {}
         self._told_ms: dict[str, int] = {}
 
-    def see(self, now_ms: int, sight: SourceSight) -> list[LedgerEntry]:
+    def see(self, now_ms: int, sight: SourceReading) -> list[LedgerEntry]:
         """The gaps that have come to light by `now_ms` (epoch ms)."""
         found = self._connection(now_ms, sight)
         found += self._adapter(now_ms, is_up=sight.adapter_up)
@@ -88,7 +88,7 @@ class SourceWatch:
             found += self._lost(now_ms, why, count)
         return found
 
-    def _connection(self, now_ms: int, sight: SourceSight) -> list[LedgerEntry]:
+    def _connection(self, now_ms: int, sight: SourceReading) -> list[LedgerEntry]:
         if sight.connected == self._is_connected:
             if sight.connected or self._is_told or now_ms - self._since_ms < SHORT_MS:
                 return []

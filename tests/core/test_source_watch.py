@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from monitor.core.ledger import LedgerEntry
-from monitor.core.source_watch import SHORT_MS, SourceSight, SourceWatch
+from monitor.core.source_watch import SHORT_MS, SourceReading, SourceWatch
 
 T = 1_760_000_000_000
 
@@ -14,8 +14,8 @@ def sight(
     session: bool | None = True,
     adapter: bool = True,
     **lost: int,
-) -> SourceSight:
-    return SourceSight(connected, session, adapter, lost)
+) -> SourceReading:
+    return SourceReading(connected, session, adapter, lost)
 
 
 def told(entries: list[LedgerEntry]) -> list[tuple[str, int, int | None]]:

@@ -89,11 +89,9 @@ class Demand:
             if quarter == self.quarter + 1:
                 # A second that ends with the quarter still belongs to it.
                 self._learn(facts.at_ms - 1, offered - self.offered, self.is_whole & facts.is_seen)
-            self.quarter, self.offered, self.is_whole = quarter, offered.copy(), well
-            self.is_open = facts.is_open.copy()
-            self._expect()
-        elif not np.array_equal(facts.is_open, self.is_open):
-            self.is_open = facts.is_open.copy()
+            self.offered, self.is_whole = offered.copy(), well
+        if quarter != self.quarter or not np.array_equal(facts.is_open, self.is_open):
+            self.quarter, self.is_open = quarter, facts.is_open.copy()
             self._expect()
         self.is_whole = self.is_whole & well
 
